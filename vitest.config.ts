@@ -1,0 +1,28 @@
+import { defineConfig } from "vitest/config";
+
+const templates = {
+  name: "templates-as-text",
+  transform(code: string, id: string) {
+    return id.endsWith(".tmpl") || id.endsWith(".py") ? `export default ${JSON.stringify(code)}` : undefined;
+  },
+};
+
+const shared = { restoreMocks: true, passWithNoTests: false };
+
+export default defineConfig({
+  plugins: [templates],
+  test: {
+    reporters: ["default", "./test/support/summary-reporter.ts"],
+    projects: [
+      {
+        extends: true,
+        test: { ...shared, name: "unit", include: ["test/*.test.ts", "test/{host,reconcile,resources,conductor,management,juju,cli,support}/**/*.test.ts"] },
+      },
+      { extends: true, test: { ...shared, name: "bundle", include: ["test/bundle/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 300_000 } },
+      {
+        extends: true,
+        test: { ...shared, name: "rig", include: ["test/rig/**/*.test.ts"], testTimeout: 300_000, hookTimeout: 2_400_000, globalSetup: ["test/rig/global-setup.ts"] },
+      },
+    ],
+  },
+});
