@@ -1,0 +1,124 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Clone, cloneOf, startOwner, sweepClones } from "./clones.ts";
+import { type ExecOptions, type ExecResult, enter, type Running } from "./enter.ts";
+import { leaderIn } from "./leader.ts";
+import { provisionRoot } from "./provision.ts";
+import type { RecipeName } from "./recipe.ts";
+
+export type { ExecOptions, ExecResult, RecipeName, Running };
+
+/** A booted Magnum conductor of its own: private network, own cgroup, a pristine copy of the root. */
+export interface Conductor {
+  readonly name: string;
+  readonly recipe: RecipeName;
+  /** Path on this machine through which the container's / can be read and written. */
+  readonly root: string;
+  /** Pid of the container's pid 1 on this machine. */
+  readonly leader: number;
+  /**
+   * Runs a program to its end with an empty environment but PATH and `options.env`. Does not throw on a
+   * non-zero exit code (128 + n for signal n); throws when the time limit (default 120 s) kills it.
+   */
+  exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  /** Starts a program, for tests that kill it while it runs. */
+  spawn(argv: readonly string[], options?: ExecOptions): Running;
+  /** Takes the container away with all its processes, mounts, cgroups and files. */
+  down(): Promise<void>;
+}
+
+const bootLimitMs = 60_000;
+
+/**
+ * Boots a pristine conductor, its root provisioned first if it isn't in the cache (minutes). It lives until `down()` or until
+ * this process ends, however it ends; with `keep` until `down()` or `rig down NAME`. Throws when
+ * it does not boot within 60 s or a Magnum service is not active.
+ */
+export async function startConductor(options: {
+  recipe: RecipeName;
+  name?: string;
+  keep?: boolean;
+}): Promise<Conductor> {
+  const { recipe, keep = false } = options;
+  const root = await provisionRoot(recipe);
+  await sweepClones();
+  const clone = cloneOf(options.name ?? `${recipe}-${randomBytes(4).toString("hex")}`);
+  const owner = startOwner(clone, { recipe, lower: [root], keep });
+  owner.unref();
+  const over = new Promise<number | null>((resolve) => owner.once("exit", resolve));
+  const down = async (): Promise<void> => {
+    owner.ref();
+    owner.stdin?.destroy();
+    owner.kill("SIGTERM");
+    await over;
+  };
+  try {
+    const leader = await Promise.race([booted(clone), over.then((code) => failedToStart(clone, code))]);
+    return conductorOf(clone, recipe, leader, down);
+  } catch (error) {
+    await down();
+    throw error;
+  }
+}
+
+/** A running conductor by its name, for a process that did not start it. Throws when there is none. */
+export function findConductor(name: string, down: () => Promise<void>): Conductor {
+  const clone = cloneOf(name);
+  const leader = leaderIn(clone.cgroups[0] ?? "");
+  if (leader === undefined) throw new Error(`no conductor of the name ${name} is running`);
+  const recipe = readFileSync(`${clone.folder}/recipe`, "utf8").trim();
+  return conductorOf(clone, recipe as RecipeName, leader, down);
+}
+
+function conductorOf(clone: Clone, recipe: RecipeName, leader: number, down: () => Promise<void>): Conductor {
+  const inside = { leader, cgroups: clone.cgroups };
+  return {
+    name: clone.name,
+    recipe,
+    leader,
+    root: `/proc/${leader}/root`,
+    exec: async (argv, options) => await enter(inside, argv, options).done,
+    spawn: (argv, options) => enter(inside, argv, options),
+    down,
+  };
+}
+
+/** Waits until systemd has started everything; both Magnum services must be active then. */
+async function booted(clone: Clone): Promise<number> {
+  const end = performance.now() + bootLimitMs;
+  let last = "";
+  while (performance.now() < end) {
+    const leader = leaderIn(clone.cgroups[0] ?? "");
+    if (leader !== undefined) {
+      const state = await stateOf(clone, leader);
+      if (state.ready) return leader;
+      last = state.text;
+    }
+    await sleep(25);
+  }
+  throw new Error(`${clone.name} did not boot within ${bootLimitMs / 1000} s: ${last}\n${endOfLog(clone)}`);
+}
+
+async function stateOf(clone: Clone, leader: number): Promise<{ ready: boolean; text: string }> {
+  const inside = { leader, cgroups: clone.cgroups };
+  const script = `state=$(systemctl is-system-running --wait) || true
+    echo "$state"
+    case $state in running) ;; degraded) systemctl list-units --failed --plain --no-legend ;; *) exit 1 ;; esac
+    systemctl is-active magnum-conductor.service magnum-api.service`;
+  const { code, stdout, stderr } = await enter(inside, ["sh", "-c", script], { timeoutMs: bootLimitMs }).done;
+  if (code === 0 && stdout.startsWith("degraded"))
+    process.stderr.write(`rig: ${clone.name} is ${stdout.replaceAll("\n", " ")}\n`);
+  return { ready: code === 0, text: stdout + stderr };
+}
+
+function failedToStart(clone: Clone, code: number | null): never {
+  if (code === 75)
+    throw new Error(`a conductor of the name ${clone.name} is running: npm run rig -- down ${clone.name}`);
+  throw new Error(`the container ${clone.name} ended while it booted (${code})\n${endOfLog(clone)}`);
+}
+
+function endOfLog(clone: Clone): string {
+  const log = `${clone.folder}.log`;
+  return existsSync(log) ? readFileSync(log, "utf8").split("\n").slice(-20).join("\n") : "";
+}

@@ -1,0 +1,73 @@
+#!/bin/sh
+# Owns one container: boots it on an overlay of a provisioned root, and takes away every process, mount,
+# cgroup and file of it at the end.
+# Usage: container.sh MODE CLONE NAME RECIPE LOWER CGROUP...
+#   MODE   attached: until standard input ends; kept: until the container is over or SIGTERM;
+#          sweep: only take away what a killed run has left
+#   CLONE  folder of the overlay; CLONE.lock is locked for as long as this script lives
+#   LOWER  colon-separated lower folders; CGROUP  one folder for each hierarchy
+# Exits with 75 when another instance owns the clone.
+set -eu
+mode=$1 clone=$2 name=$3 recipe=$4 lower=$5
+shift 5
+
+exec 3<&0
+while :; do
+  exec 9>"$clone.lock"
+  # Whoever looks whether we live holds it for a moment; whoever swept may have unlinked the file that we opened.
+  flock --timeout 3 9 || exit 75
+  ! [ "$clone.lock" -ef /proc/self/fd/9 ] || break
+done
+exec >>"$clone.log" 2>&1
+
+box=
+take_away() {
+  trap '' TERM INT HUP
+  [ -z "$box" ] || kill -KILL "$box" 2>/dev/null || true
+  for group; do
+    tries=0
+    while [ -d "$group" ] && [ "$tries" -lt 250 ]; do
+      # A process of another pid namespace is listed as 0, which would be our own process group.
+      find "$group" -name cgroup.procs -exec cat {} + 2>/dev/null | grep -vx 0 | xargs -r kill -KILL 2>/dev/null || true
+      find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.02
+      tries=$((tries + 1))
+    done
+  done
+  rm -rf --one-file-system "$clone"
+  rm -f "$clone.log" "$clone.lock"
+}
+
+if [ "$mode" = sweep ]; then
+  take_away "$@"
+  exit 0
+fi
+
+trap 'take_away "$@"; exit 0' TERM INT HUP
+mkdir "$clone" "$clone/upper" "$clone/work" "$clone/merged"
+chmod 0755 "$clone/upper"
+printf '%s\n' "$recipe" >"$clone/recipe"
+printf '%s\n' "$lower" >"$clone/lower"
+mkdir "$@"
+
+# shellcheck disable=SC2016 # expanded by the inner shell
+setpriv --pdeathsig KILL \
+  unshare --mount --propagation private --pid --fork --kill-child --mount-proc sh -euc '
+    clone=$1 name=$2 lower=$3
+    shift 3
+    for group; do echo 0 >"$group/cgroup.procs"; done
+    mkdir -p /run/systemd/nspawn
+    mount -t tmpfs none /run/systemd/nspawn
+    mount -t overlay -o "lowerdir=$lower,upperdir=$clone/upper,workdir=$clone/work,volatile" overlay "$clone/merged"
+    exec systemd-nspawn --quiet --boot --register=no --keep-unit --settings=no --machine="$name" \
+      --directory="$clone/merged" --private-network --resolv-conf=off --timezone=off --link-journal=no \
+      --console=read-only
+  ' sh "$clone" "$name" "$lower" "$@" 3<&- 9>&- </dev/null &
+box=$!
+
+if [ "$mode" = kept ]; then
+  wait "$box" || true
+else
+  cat <&3 >/dev/null 9>&- &
+  wait "$!" || true
+fi
+take_away "$@"
