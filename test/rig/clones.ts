@@ -39,39 +39,76 @@ export function startOwner(
   return spawn("sh", [...argv, ...clone.cgroups], { detached: true, stdio: [stdin, "ignore", "ignore"] });
 }
 
-/** Names of the clones that have a living owner, and of those that a killed run has left. */
-export async function listClones(): Promise<{ alive: string[]; dead: string[] }> {
-  const found = { alive: [] as string[], dead: [] as string[] };
-  for (const name of clonesOnDisk()) {
-    const { exitCode } = await execa("flock", ["--nonblock", `${join(clonesFolder(), name)}.lock`, "true"], {
-      reject: false,
-    });
-    found[exitCode === 0 ? "dead" : "alive"].push(name);
-  }
-  return found;
+/** A clone with a living owner. */
+export interface LiveClone {
+  readonly name: string;
+  readonly recipe: string;
+  /** True: it lives until somebody takes it down; false: until the process that started it ends. */
+  readonly kept: boolean;
+  /** Pid of the process that owns it; on SIGTERM it takes all away. */
+  readonly owner: number;
+  /** The lower folders of its overlay. */
+  readonly lower: readonly string[];
+}
+
+/** The clones with a living owner. One that just starts or ends may be left out. */
+export async function liveClones(): Promise<LiveClone[]> {
+  const names = clonesOnDisk();
+  const alive = await Promise.all(names.map(isAlive));
+  return names.filter((_, index) => alive[index]).flatMap((name) => factsOf(name) ?? []);
 }
 
 /** Takes away what killed runs have left. Returns the names. */
 export async function sweepClones(): Promise<string[]> {
-  const { dead } = await listClones();
   const swept: string[] = [];
-  for (const name of dead) {
+  for (const name of clonesOnDisk()) {
+    if (await isAlive(name)) continue;
     const { folder, cgroups } = cloneOf(name);
     const argv = [script, "sweep", folder, name, "-", "-", ...cgroups];
-    const { exitCode, stderr } = await execa("sh", argv, { reject: false, timeout: 60_000, stdin: "ignore" });
+    const { exitCode, shortMessage } = await execa("sh", argv, {
+      reject: false,
+      timeout: 60_000,
+      stdin: "ignore",
+    });
     if (exitCode === 0) swept.push(name);
     else if (exitCode !== owned)
-      throw new Error(`the leftovers of ${name} could not be taken away: ${stderr}`);
+      throw new Error(`the leftovers of ${name} could not be taken away: ${shortMessage}`);
   }
   return swept;
 }
 
-/** The provisioned roots that clones on this machine use. */
-export function rootsInUse(): ReadonlySet<string> {
-  const files = clonesOnDisk().map((name) => join(clonesFolder(), name, "lower"));
-  return new Set(
-    files.filter((file) => existsSync(file)).flatMap((file) => readFileSync(file, "utf8").trim().split(":")),
-  );
+/** Waits until a clone has no owner any more. Throws after the limit. */
+export async function waitForEnd(name: string, limitSeconds: number): Promise<void> {
+  if (!(await ownerIsGone(name, limitSeconds)))
+    throw new Error(`${name} was not gone within ${limitSeconds} s`);
+}
+
+/** The provisioned folders that clones on this machine use. */
+export function lowerFoldersInUse(): ReadonlySet<string> {
+  return new Set(clonesOnDisk().flatMap((name) => factsOf(name)?.lower ?? []));
+}
+
+async function isAlive(name: string): Promise<boolean> {
+  return !(await ownerIsGone(name, 0));
+}
+
+/** Takes the owner's lock and lets it go; makes no file where there is none. */
+async function ownerIsGone(name: string, limitSeconds: number): Promise<boolean> {
+  const argv = ["-c", 'exec 9<"$1"; flock --timeout "$2" 9', "sh", `${join(clonesFolder(), name)}.lock`];
+  const { exitCode } = await execa("sh", [...argv, String(limitSeconds)], { reject: false, stdio: "ignore" });
+  return exitCode !== 1;
+}
+
+/** What container.sh wrote; undefined while it has not. */
+function factsOf(name: string): LiveClone | undefined {
+  try {
+    const file = readFileSync(join(clonesFolder(), name, "facts"), "utf8");
+    const [recipe, mode, owner, lower] = file.split("\n");
+    if (recipe === undefined || lower === undefined) return undefined;
+    return { name, recipe, kept: mode === "kept", owner: Number(owner), lower: lower.split(":") };
+  } catch {
+    return undefined;
+  }
 }
 
 function clonesOnDisk(): string[] {

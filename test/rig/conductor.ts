@@ -1,11 +1,21 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Clone, cloneOf, startOwner, sweepClones } from "./clones.ts";
+import { provisionArtifacts } from "./artifacts.ts";
+import {
+  type Clone,
+  cloneOf,
+  type LiveClone,
+  liveClones,
+  startOwner,
+  sweepClones,
+  waitForEnd,
+} from "./clones.ts";
 import { type ExecOptions, type ExecResult, enter, type Running } from "./enter.ts";
 import { leaderIn } from "./leader.ts";
 import { provisionRoot } from "./provision.ts";
-import type { RecipeName } from "./recipe.ts";
+import { isRecipeName, type RecipeName } from "./recipe.ts";
 
 export type { ExecOptions, ExecResult, RecipeName, Running };
 
@@ -41,17 +51,19 @@ export async function startConductor(options: {
   keep?: boolean;
 }): Promise<Conductor> {
   const { recipe, keep = false } = options;
-  const root = await provisionRoot(recipe);
+  const [root, { layer }] = await Promise.all([provisionRoot(recipe), provisionArtifacts()]);
   await sweepClones();
   const clone = cloneOf(options.name ?? `${recipe}-${randomBytes(4).toString("hex")}`);
-  const owner = startOwner(clone, { recipe, lower: [root], keep });
+  const owner = startOwner(clone, { recipe, lower: [layer, root], keep });
   owner.unref();
+  if (owner.stdin instanceof Socket) owner.stdin.unref();
   const over = new Promise<number | null>((resolve) => owner.once("exit", resolve));
   const down = async (): Promise<void> => {
     owner.ref();
     owner.stdin?.destroy();
     owner.kill("SIGTERM");
     await over;
+    rmSync(`${clone.folder}.log`, { force: true });
   };
   try {
     const leader = await Promise.race([booted(clone), over.then((code) => failedToStart(clone, code))]);
@@ -63,12 +75,20 @@ export async function startConductor(options: {
 }
 
 /** A running conductor by its name, for a process that did not start it. Throws when there is none. */
-export function findConductor(name: string, down: () => Promise<void>): Conductor {
+export async function findConductor(name: string): Promise<Conductor> {
   const clone = cloneOf(name);
+  const live = (await liveClones()).find((each) => each.name === name);
   const leader = leaderIn(clone.cgroups[0] ?? "");
-  if (leader === undefined) throw new Error(`no conductor of the name ${name} is running`);
-  const recipe = readFileSync(`${clone.folder}/recipe`, "utf8").trim();
-  return conductorOf(clone, recipe as RecipeName, leader, down);
+  if (live === undefined || !isRecipeName(live.recipe) || leader === undefined) {
+    throw new Error(`no conductor of the name ${name} is running: npm run rig -- list`);
+  }
+  return conductorOf(clone, live.recipe, leader, async () => await endClone(live));
+}
+
+/** Takes a clone away that another process may have started. Throws when it isn't gone within 30 s. */
+export async function endClone(live: LiveClone): Promise<void> {
+  process.kill(live.owner, "SIGTERM");
+  await waitForEnd(live.name, 30);
 }
 
 function conductorOf(clone: Clone, recipe: RecipeName, leader: number, down: () => Promise<void>): Conductor {

@@ -2,11 +2,12 @@
 # Owns one container: boots it on an overlay of a provisioned root, and takes away every process, mount,
 # cgroup and file of it at the end.
 # Usage: container.sh MODE CLONE NAME RECIPE LOWER CGROUP...
-#   MODE   attached: until standard input ends; kept: until the container is over or SIGTERM;
-#          sweep: only take away what a killed run has left
-#   CLONE  folder of the overlay; CLONE.lock is locked for as long as this script lives
+#   MODE   attached: until the container is over, SIGTERM or the end of standard input;
+#          kept: without the last one; sweep: only take away what a killed run has left
+#   CLONE  folder of the overlay; CLONE.lock is locked for as long as this script lives,
+#          CLONE.log has the output and stays when the container ended by itself
 #   LOWER  colon-separated lower folders; CGROUP  one folder for each hierarchy
-# Exits with 75 when another instance owns the clone.
+# Exits with 75 when another instance owns the clone, with 1 when the container ended by itself.
 set -eu
 mode=$1 clone=$2 name=$3 recipe=$4 lower=$5
 shift 5
@@ -20,11 +21,13 @@ while :; do
 done
 exec >>"$clone.log" 2>&1
 
-box=
+box='' told='' cgroups_are_ours=''
 take_away() {
   trap '' TERM INT HUP
+  trap - EXIT
   [ -z "$box" ] || kill -KILL "$box" 2>/dev/null || true
   for group; do
+    [ -n "$cgroups_are_ours" ] || break
     tries=0
     while [ -d "$group" ] && [ "$tries" -lt 250 ]; do
       # A process of another pid namespace is listed as 0, which would be our own process group.
@@ -34,20 +37,24 @@ take_away() {
     done
   done
   rm -rf --one-file-system "$clone"
-  rm -f "$clone.log" "$clone.lock"
+  [ -z "$told" ] || rm -f "$clone.log"
+  rm -f "$clone.lock"
+  [ -n "$told" ] || exit 1
+  exit 0
 }
 
 if [ "$mode" = sweep ]; then
+  told=1 cgroups_are_ours=1
   take_away "$@"
-  exit 0
 fi
 
-trap 'take_away "$@"; exit 0' TERM INT HUP
+trap 'take_away "$@"' EXIT
+trap 'told=1; exit 0' TERM INT HUP
 mkdir "$clone" "$clone/upper" "$clone/work" "$clone/merged"
 chmod 0755 "$clone/upper"
-printf '%s\n' "$recipe" >"$clone/recipe"
-printf '%s\n' "$lower" >"$clone/lower"
+printf '%s\n' "$recipe" "$mode" "$$" "$lower" >"$clone/facts"
 mkdir "$@"
+cgroups_are_ours=1
 
 # shellcheck disable=SC2016 # expanded by the inner shell
 setpriv --pdeathsig KILL \
@@ -64,10 +71,9 @@ setpriv --pdeathsig KILL \
   ' sh "$clone" "$name" "$lower" "$@" 3<&- 9>&- </dev/null &
 box=$!
 
-if [ "$mode" = kept ]; then
-  wait "$box" || true
-else
-  cat <&3 >/dev/null 9>&- &
-  wait "$!" || true
+if [ "$mode" = attached ]; then
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  setpriv --pdeathsig KILL sh -c 'read -r _; kill -TERM "$PPID"' <&3 3<&- 9>&- &
 fi
-take_away "$@"
+exec 3<&-
+wait "$box"

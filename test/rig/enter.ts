@@ -48,9 +48,7 @@ let count = 0;
 /** Starts a program in all namespaces of a container and in a cgroup of its own below the container's. */
 export function enter(inside: Inside, argv: readonly string[], options: ExecOptions = {}): Running {
   const { timeoutMs = 120_000, input } = options;
-  count += 1;
-  const groups = inside.cgroups.map((cgroup) => join(cgroup, "payload", `exec-${process.pid}-${count}`));
-  for (const group of groups) mkdirSync(group, { recursive: true });
+  const groups = newGroups(inside);
   const child = execa("sh", joining(groups, commandLine(inside, argv, options)), {
     reject: false,
     stripFinalNewline: false,
@@ -67,11 +65,10 @@ export function enter(inside: Inside, argv: readonly string[], options: ExecOpti
     }, timeoutMs);
     const { exitCode, signal, stdout, stderr, originalMessage } = await child;
     clearTimeout(timer);
-    for (const group of groups) removeIfEmpty(group);
+    removeIfEmpty(groups);
     if (late) throw new Error(`${argv.join(" ")} ran longer than ${timeoutMs / 1000} s:\n${stdout}${stderr}`);
     if (exitCode === undefined && signal === undefined) throw new Error(originalMessage ?? "not started");
-    const code = exitCode ?? 128 + (signal === undefined ? 0 : constants.signals[signal]);
-    return { code, stdout, stderr };
+    return { code: exitCode ?? codeOf(signal), stdout, stderr };
   };
   return {
     get pid() {
@@ -82,8 +79,35 @@ export function enter(inside: Inside, argv: readonly string[], options: ExecOpti
   };
 }
 
-/** The command that enters a container; for a person's terminal run it as it is. */
-export function commandLine(inside: Inside, argv: readonly string[], options: ExecOptions): string[] {
+/** Runs a program in a container on this process's own standard streams, without a time limit; returns its exit code. */
+export async function enterHere(
+  inside: Inside,
+  argv: readonly string[],
+  options: ExecOptions,
+): Promise<number> {
+  const groups = newGroups(inside);
+  // Of a terminal's signals the program gets its own; the others end it with us.
+  for (const signal of ["SIGINT", "SIGQUIT"] as const) process.on(signal, () => undefined);
+  for (const signal of ["SIGTERM", "SIGHUP"] as const) process.on(signal, () => killAll(groups));
+  const argvOfSh = joining(groups, commandLine(inside, argv, options));
+  const { exitCode, signal } = await execa("sh", argvOfSh, { reject: false, stdio: "inherit" });
+  removeIfEmpty(groups);
+  return exitCode ?? codeOf(signal);
+}
+
+function newGroups(inside: Inside): string[] {
+  count += 1;
+  const groups = inside.cgroups.map((cgroup) => join(cgroup, "payload", `exec-${process.pid}-${count}`));
+  for (const group of groups) mkdirSync(group, { recursive: true });
+  return groups;
+}
+
+function codeOf(signal: NodeJS.Signals | undefined): number {
+  return 128 + (signal === undefined ? 0 : constants.signals[signal]);
+}
+
+/** The command that enters a container. */
+function commandLine(inside: Inside, argv: readonly string[], options: ExecOptions): string[] {
   const environment = Object.entries({ PATH: path, ...options.env }).map(
     ([name, value]) => `${name}=${value}`,
   );
@@ -96,7 +120,7 @@ export function commandLine(inside: Inside, argv: readonly string[], options: Ex
 }
 
 /** Arguments of sh that join cgroups and then become a command. */
-export function joining(groups: readonly string[], command: readonly string[]): string[] {
+function joining(groups: readonly string[], command: readonly string[]): string[] {
   const script = 'for group in $1; do echo $$ >"$group/cgroup.procs"; done; shift; exec "$@"';
   return ["-euc", script, "sh", groups.join(" "), ...command];
 }
@@ -129,10 +153,12 @@ function killAll(groups: readonly string[]): void {
   }
 }
 
-function removeIfEmpty(group: string): void {
-  try {
-    rmdirSync(group);
-  } catch {
-    // what the program left running lives on until the container is over
+function removeIfEmpty(groups: readonly string[]): void {
+  for (const group of groups) {
+    try {
+      rmdirSync(group);
+    } catch {
+      // what the program left running lives on until the container is over
+    }
   }
 }

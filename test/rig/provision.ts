@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { aptSettingsInside, readAptSettings } from "./apt-settings.ts";
 import { rigCache } from "./cache.ts";
-import { rootsInUse } from "./clones.ts";
+import { lowerFoldersInUse } from "./clones.ts";
 import { withLock } from "./lock.ts";
 import { type Progress, progressOf } from "./progress.ts";
 import { type Recipe, type RecipeName, recipeKey, recipes, setUpScript } from "./recipe.ts";
@@ -33,7 +33,7 @@ export async function provisionRoot(name: RecipeName): Promise<string> {
 
 /** Removes half-built roots and, unless a conductor runs on them, roots of an older recipe. */
 function sweep(roots: string, name: RecipeName, key: string): void {
-  const busy = rootsInUse();
+  const busy = lowerFoldersInUse();
   for (const entry of readdirSync(roots)) {
     const stale = entry.startsWith(`${name}-`) && entry !== key && !busy.has(join(roots, entry));
     if (stale) rmSync(join(roots, entry), { recursive: true, force: true });
