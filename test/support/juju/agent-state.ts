@@ -1,0 +1,92 @@
+/** The Juju versions whose hook commands and hook environment are known line by line. */
+export type JujuVersion = "3.6.28" | "4.0.15";
+
+/** The value of a charm option; null is an option without a value. */
+export type OptionValue = string | number | boolean | null;
+
+/** A status as a charm sets it. */
+export interface StatusInfo {
+  readonly status: string;
+  readonly message: string;
+  readonly data?: { readonly [key: string]: string | number | boolean | null };
+}
+
+/** The relation to the principal, as the unit's agent sees it. */
+export interface Relation {
+  readonly id: number;
+  readonly endpoint: string;
+  readonly "remote-app": string;
+  /** Remote units that have joined, sorted. */
+  readonly members: readonly string[];
+}
+
+/** A secret of the model or of this application. */
+export interface Secret {
+  readonly owner: "model" | "application";
+  /** Whether this unit may read it. */
+  readonly granted: boolean;
+  /** The revision that this unit reads; 0 until it first reads one. */
+  readonly tracked: number;
+  readonly "consumer-label": string;
+  readonly "owner-label"?: string;
+  /** The contents, oldest first; revision 1 is the first. */
+  readonly revisions: readonly { readonly [key: string]: string }[];
+}
+
+/** The running hook. Outside a hook there is none, and every hook command fails. */
+export interface HookContext {
+  /** JUJU_CONTEXT_ID. */
+  readonly id: string;
+  readonly hook: string;
+  /** -1 outside relation hooks. */
+  readonly "relation-id": number;
+  readonly "remote-unit": string;
+  readonly "remote-app": string;
+}
+
+/** All that the controller and the agent know of the unit, in one file that hook commands read and change. */
+export interface AgentState {
+  readonly juju: JujuVersion;
+  readonly unit: string;
+  readonly principal: string;
+  readonly machine: string;
+  readonly "model-uuid": string;
+  readonly "model-name": string;
+  readonly "availability-zone": string;
+  readonly leader: boolean;
+  readonly context: HookContext | null;
+  /** What the operator set with `juju config`; an option that was never set or was reset is absent. */
+  readonly settings: { readonly [option: string]: OptionValue };
+  /** What the charm reads: the settings over the defaults of the charm. */
+  readonly config: { readonly [option: string]: OptionValue };
+  readonly "unit-status": StatusInfo;
+  readonly "application-status": StatusInfo;
+  readonly "workload-version": string;
+  readonly relations: readonly Relation[];
+  readonly secrets: { readonly [id: string]: Secret };
+  /** Lines "LEVEL logger message". */
+  readonly log: readonly string[];
+  /** The hook that failed and was not yet run again with success; empty when none did. */
+  readonly "failed-hook": string;
+}
+
+/** The state of a unit of which nothing has run yet. */
+export function newAgentState(
+  known: Pick<AgentState, "juju" | "unit" | "principal" | "leader" | "settings" | "config">,
+): AgentState {
+  return {
+    ...known,
+    machine: "1/lxd/2",
+    "model-uuid": "2c9a64f0-6b1f-4a8c-8a55-3f0cbb0e6d11",
+    "model-name": "openstack",
+    "availability-zone": "nova",
+    context: null,
+    "unit-status": { status: "waiting", message: "agent initialising" },
+    "application-status": { status: "unknown", message: "" },
+    "workload-version": "",
+    relations: [],
+    secrets: {},
+    log: [],
+    "failed-hook": "",
+  };
+}

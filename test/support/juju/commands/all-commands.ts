@@ -1,0 +1,21 @@
+import type { HookCommand } from "../hook-command.ts";
+import { applicationVersionSet } from "./application-version-set.ts";
+import { configGet } from "./config-get.ts";
+import { isLeader } from "./is-leader.ts";
+import { jujuLog } from "./juju-log.ts";
+import { relationIds, relationList } from "./relations.ts";
+import { secretGet } from "./secret-get.ts";
+import { statusGet, statusSet } from "./status.ts";
+
+/** Every hook command that this stand-in has, by name. A new one needs a line here and lines of the transcript. */
+export const allCommands: ReadonlyMap<string, HookCommand> = new Map([
+  ["application-version-set", applicationVersionSet],
+  ["config-get", configGet],
+  ["is-leader", isLeader],
+  ["juju-log", jujuLog],
+  ["relation-ids", relationIds],
+  ["relation-list", relationList],
+  ["secret-get", secretGet],
+  ["status-get", statusGet],
+  ["status-set", statusSet],
+]);

@@ -1,0 +1,57 @@
+import { existsSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { recordCall } from "./call-record.ts";
+import { type Call, type Outcome, runCommand } from "./run-command.ts";
+import { changeState, readState } from "./state-file.ts";
+
+/** Runs as `node fake-juju.cjs FOLDER COMMAND ARGS...`; FOLDER holds the state and the record of calls. */
+function main([folder = "", name = "", ...argv]: readonly string[]): void {
+  const { JUJU_HOOK_NAME } = process.env;
+  const call: Call = { name, argv, env: process.env, cwd: process.cwd() };
+  const outcome = writeOutput(answer(join(folder, "state.json"), call));
+  recordCall(join(folder, "calls.jsonl"), {
+    command: name,
+    argv,
+    hook: JUJU_HOOK_NAME ?? "",
+    code: outcome.code,
+    stderr: outcome.stderr,
+    ms: Math.round(performance.now()),
+  });
+  writeAll(1, outcome.stdout);
+  writeAll(2, outcome.stderr);
+  process.exitCode = outcome.code;
+}
+
+/** Most calls only read: the lock is taken only by those that change something, which then look again. */
+function answer(file: string, call: Call): Outcome {
+  const files = { exists: existsSync };
+  const first = runCommand(call, readState(file), files);
+  return first.changes === undefined ? first : changeState(file, (state) => runCommand(call, state, files));
+}
+
+function writeOutput(outcome: Outcome): Outcome {
+  if (outcome.file === undefined) return outcome;
+  try {
+    writeFileSync(outcome.file.path, outcome.file.text);
+    return outcome;
+  } catch (error) {
+    const reason = (error as Error).message.replace(/^\w+: (.*), open '.*'$/, "$1");
+    return { code: 1, stdout: "", stderr: `ERROR open ${outcome.file.path}: ${reason}\n` };
+  }
+}
+
+/** Writes to a pipe that may be full for a moment. A reader that is gone is no failure of the command. */
+function writeAll(descriptor: number, text: string): void {
+  let rest = Buffer.from(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(descriptor, rest));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
+
+main(process.argv.slice(2));
