@@ -1,0 +1,180 @@
+import { dirname, resolve } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import { findConductor } from "../conductor/conductor.ts";
+import { parseConfig } from "../conductor/config.ts";
+import { desiredState } from "../conductor/desired-state.ts";
+import { apply, type Ending, lastWish, plan, undo, type Wish } from "../conductor/graft.ts";
+import { type Host, HostFault, readText } from "../host/host.ts";
+import { type GateResult, judge } from "../reconcile/gate.ts";
+import type { Progress } from "../reconcile/reconcile.ts";
+import { inLine, type Report } from "../reconcile/report.ts";
+import { type Paint, paint, renderGates, renderProgress, renderRefusals, renderReport } from "./render.ts";
+import { help, parseRequest, type Verb } from "./request.ts";
+
+/** What the command reads and writes, so that tests can hand in their own. */
+export interface CliWorld {
+  readonly host: Host;
+  out(text: string): void;
+  err(text: string): void;
+  readonly colour: boolean;
+}
+
+interface Call {
+  readonly verb: Verb;
+  readonly json: boolean;
+  readonly world: CliWorld;
+  readonly paint: Paint;
+}
+
+const exit = { inLine: 0, error: 1, drift: 2, wrongUse: 64 } as const;
+
+function say(call: Call, document: unknown, text: string): void {
+  call.world.out(call.json ? `${JSON.stringify(document)}\n` : text);
+}
+
+async function wishFromFile(host: Host, path: string): Promise<Wish> {
+  const text = await readText(host.fs, resolve(path));
+  if (text === undefined) throw new HostFault(`${path} is not there`, { remedy: "name an existing file" });
+  const options = z.record(z.string(), z.unknown()).safeParse(parse(text));
+  if (!options.success)
+    throw new HostFault(`${path} is no YAML mapping of options`, { remedy: "capi-graft --help" });
+  const { kubeconfig, ...rest } = options.data;
+  if (typeof kubeconfig !== "string") {
+    throw new HostFault(`${path} has no kubeconfig`, { remedy: "kubeconfig: the path of a file" });
+  }
+  const content = await readText(host.fs, resolve(dirname(path), kubeconfig));
+  if (content === undefined)
+    throw new HostFault(`${kubeconfig} is not there`, { remedy: "name an existing file" });
+  const strings = Object.fromEntries(Object.entries(rest).map(([name, it]) => [name, asOption(it)]));
+  return { options: { ...strings, kubeconfig }, kubeconfig: content };
+}
+
+/** A YAML file may hold `api-resources` as a mapping: the option is the same as JSON text. */
+function asOption(it: unknown): unknown {
+  return typeof it === "object" && it !== null ? JSON.stringify(it) : it;
+}
+
+async function wishFor(host: Host, config: string | undefined): Promise<Wish> {
+  if (config !== undefined) return await wishFromFile(host, config);
+  const wish = await lastWish(host);
+  if (wish !== undefined) return wish;
+  throw new HostFault("nothing was applied on this unit yet", {
+    remedy: "give --config FILE, or let the charm do it",
+  });
+}
+
+function progressOf(call: Call): (progress: Progress) => void {
+  return (progress) => {
+    const text = call.json ? undefined : renderProgress(progress);
+    if (text !== undefined) call.world.err(text);
+  };
+}
+
+function endReport(call: Call, report: Report): number {
+  const good = inLine(report);
+  say(call, { "in-line": good, ...report }, renderReport(report, call.paint));
+  return good ? exit.inLine : exit.drift;
+}
+
+function endOther(call: Call, ending: Exclude<Ending, { end: "report" }>): number {
+  if (ending.end === "refused") {
+    say(call, ending, `refused, nothing was changed:\n${renderRefusals(ending.refusals)}`);
+  } else if (ending.end === "no-conductor") {
+    say(call, ending, `no Magnum conductor here: ${ending.missing}\n`);
+  } else {
+    say(call, ending, "another run is at work\n");
+  }
+  return exit.error;
+}
+
+function endWalk(call: Call, ending: Ending): number {
+  return ending.end === "report" ? endReport(call, ending.report) : endOther(call, ending);
+}
+
+async function verify(call: Call, wish: Wish): Promise<number> {
+  const { host } = call.world;
+  const ending = await plan(host, wish, progressOf(call));
+  if (ending.end !== "report") return endOther(call, ending);
+  const { report, config, unit } = ending;
+  const gates =
+    report.gates.length > 0 ? report.gates : await judge(host, desiredState(config, unit, wish).exitGates);
+  const full: Report = { ...report, gates };
+  const good = inLine(full);
+  const drift = report.outcomes.filter(({ outcome }) => outcome !== "unchanged").length;
+  const text = `${renderGates(gates, call.paint)}\n${summary(gates)}${drift === 0 ? "" : `, ${drift} resources differ`}\n`;
+  say(call, { "in-line": good, ...full }, text);
+  return good ? exit.inLine : exit.drift;
+}
+
+function summary(gates: readonly GateResult[]): string {
+  const count = (state: GateResult["state"]) => gates.filter((gate) => gate.state === state).length;
+  return `${count("open")} open, ${count("closed")} closed, ${count("not checked")} not checked`;
+}
+
+async function status(call: Call, wish: Wish): Promise<number> {
+  const { host } = call.world;
+  const config = parseConfig(wish.options, wish.kubeconfig);
+  const unit = await findConductor(host);
+  if ("missing" in unit) return endOther(call, { end: "no-conductor", missing: unit.missing });
+  if (!("kubeconfig" in config)) return endOther(call, { end: "refused", refusals: config });
+  const states = await Promise.all(
+    desiredState(config, unit, wish).resources.map(async (it) => ({
+      id: it.id,
+      state: await it.observe(host),
+    })),
+  );
+  const lines = states.map(({ id, state }) => {
+    if (state === "absent") return `${id}: absent`;
+    const keys = Object.entries(state).map(([key, it]) => `${key}=${String(it).slice(0, 60)}`);
+    return `${id}: ${keys.join(" ")}`;
+  });
+  const options = { ...config, kubeconfig: "(content not shown)" };
+  const wanted = Object.entries(options).map(([name, it]) => `  ${name}: ${it}`);
+  say(
+    call,
+    { options, resources: states },
+    `desired:\n${wanted.join("\n")}\nobserved:\n  ${lines.join("\n  ")}\n`,
+  );
+  return exit.inLine;
+}
+
+async function remove(call: Call): Promise<number> {
+  const report = await undo(call.world.host, "apply", progressOf(call));
+  if (report === undefined) {
+    say(call, { "in-line": true, outcomes: [] }, "nothing was ever changed on this unit\n");
+    return exit.inLine;
+  }
+  return "end" in report ? endOther(call, report) : endReport(call, report);
+}
+
+async function run(call: Call, config: string | undefined): Promise<number> {
+  const { host } = call.world;
+  if (call.verb === "remove") return await remove(call);
+  const wish = await wishFor(host, config);
+  if (call.verb === "plan") return endWalk(call, await plan(host, wish, progressOf(call)));
+  if (call.verb === "apply") return endWalk(call, await apply(host, wish, progressOf(call)));
+  return call.verb === "verify" ? await verify(call, wish) : await status(call, wish);
+}
+
+/** The command `capi-graft`: reads its arguments, does one verb, gives the exit code. Throws for our defects only. */
+export async function runCli(args: readonly string[], world: CliWorld): Promise<number> {
+  const request = parseRequest(args);
+  if (request.kind === "help") {
+    world.out(help);
+    return exit.inLine;
+  }
+  if (request.kind === "wrong") {
+    world.err(`capi-graft: ${request.reason}\ncapi-graft --help says more\n`);
+    return exit.wrongUse;
+  }
+  const call: Call = { verb: request.verb, json: request.json, world, paint: paint(world.colour) };
+  try {
+    return await run(call, request.config);
+  } catch (error) {
+    if (!(error instanceof HostFault)) throw error;
+    if (call.json) world.out(`${JSON.stringify({ error: error.message, remedy: error.remedy })}\n`);
+    world.err(`capi-graft: ${error.message}${error.remedy === "" ? "" : `; next: ${error.remedy}`}\n`);
+    return exit.error;
+  }
+}

@@ -1,0 +1,104 @@
+import type { Refusal } from "../conductor/config.ts";
+import type { Cure } from "../host/host.ts";
+import type { GateResult } from "../reconcile/gate.ts";
+import type { Progress } from "../reconcile/reconcile.ts";
+import type { Outcome, Report } from "../reconcile/report.ts";
+import type { Change, Drift, State } from "../reconcile/resource.ts";
+
+/** Paints a text for a terminal, or leaves it as it is. */
+export type Paint = (colour: keyof typeof codes, text: string) => string;
+
+const codes = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
+
+/** Paint that colours, or not. */
+export function paint(colour: boolean): Paint {
+  return (name, text) => (colour ? `\u001b[${codes[name]}m${text}\u001b[0m` : text);
+}
+
+function value(it: State[string] | undefined): string {
+  if (it === undefined) return "absent";
+  const text = String(it);
+  return /^[0-9a-f]{64}$/.test(text) ? `sha256:${text.slice(0, 12)}` : text;
+}
+
+function renderDrift({ key, observed, desired }: Drift, color: Paint): string {
+  return `    ${key}: ${color("red", value(observed))} -> ${color("green", value(desired))}`;
+}
+
+/** One change with what was found and what is wanted, a line for each key. */
+export function renderChange(change: Change, color: Paint): string {
+  return [
+    `  ${color("bold", `${change.action} ${change.id}`)}`,
+    ...change.drift.map((drift) => renderDrift(drift, color)),
+  ].join("\n");
+}
+
+function note(outcome: Outcome): string | undefined {
+  if (outcome.outcome === "held") {
+    return outcome.gates.map((gate) => (gate.state === "closed" ? `held: ${gate.reason}` : "")).join("; ");
+  }
+  if (outcome.outcome === "skipped") return `skipped: ${outcome.because}`;
+  if (outcome.outcome === "failed") return `failed: ${outcome.reason}; next: ${outcome.remedy}`;
+  return undefined;
+}
+
+function renderOutcome(outcome: Outcome, color: Paint): string | undefined {
+  if (!("change" in outcome)) return undefined;
+  const more = note(outcome);
+  const text = renderChange(outcome.change, color);
+  return more === undefined ? text : `${text}\n    ${color("yellow", more)}`;
+}
+
+const marks = { open: "open", closed: "CLOSED", "not checked": "not checked" } as const;
+const who: Readonly<Record<Cure, string>> = {
+  operator: "for the operator",
+  time: "for time to cure",
+  note: "a note",
+};
+
+function renderGate(gate: GateResult, color: Paint): string {
+  const colour = gate.state === "open" ? "green" : gate.state === "closed" ? "red" : "dim";
+  const mark = color(colour, marks[gate.state].padEnd(11));
+  const first = `  ${mark}  ${gate.id}: ${gate.title}`;
+  if (gate.state === "open")
+    return gate.detail === undefined ? first : `${first} ${color("dim", `(${gate.detail})`)}`;
+  if (gate.state === "not checked") return `${first} ${color("dim", `(${gate.reason})`)}`;
+  return `${first}\n               ${gate.reason}; next: ${gate.remedy} (${who[gate.cure]})`;
+}
+
+/** The gates as a table. */
+export function renderGates(gates: readonly GateResult[], color: Paint): string {
+  return gates.map((gate) => renderGate(gate, color)).join("\n");
+}
+
+function headline(report: Report, count: number): string {
+  if (count === 0) return "nothing differs";
+  const done = report.mode === "apply" ? "changed or held" : "to change";
+  return `${count} ${count === 1 ? "resource" : "resources"} ${done}:`;
+}
+
+/** A report as text: what differs or was changed, then the gates that were judged. */
+export function renderReport(report: Report, color: Paint): string {
+  const lines = report.outcomes.map((it) => renderOutcome(it, color)).filter((it) => it !== undefined);
+  const parts = [headline(report, lines.length), ...lines];
+  if (report.gates.length > 0) parts.push("gates:", renderGates(report.gates, color));
+  return `${parts.join("\n")}\n`;
+}
+
+/** Refused options, a line each. */
+export function renderRefusals(refusals: readonly Refusal[]): string {
+  return refusals
+    .map(
+      ({ option, value: set, accepted }) =>
+        `${option}: ${set === "" ? "empty" : set}; accepted: ${accepted}\n`,
+    )
+    .join("");
+}
+
+/** A line of progress for somebody who waits; `undefined` where there is nothing to say. */
+export function renderProgress(progress: Progress): string | undefined {
+  if (progress.step === "applying") return `${progress.change.action} ${progress.change.id}\n`;
+  if (progress.step === "judging")
+    return `judging ${progress.gates.length} gates (up to 12 s after a restart)\n`;
+  return undefined;
+}

@@ -1,0 +1,90 @@
+import { z } from "zod";
+import { judgeKubeconfig } from "../management/kubeconfig.ts";
+import { type OptionName, optionDeclarations, optionSchemas } from "./options.ts";
+
+/** The options as `juju config` knows them, names to texts; one that is left out has its default. */
+export type RawOptions = Readonly<Record<string, unknown>>;
+
+/** Why a configuration is refused: the option, what it is set to, and what is accepted. */
+export interface Refusal {
+  readonly option: string;
+  /** Shown to people: shortened, and without what could be a credential. */
+  readonly value: string;
+  readonly accepted: string;
+}
+
+type Options = { readonly [Name in OptionName]: z.output<(typeof optionSchemas)[Name]> };
+
+/** A configuration that may be applied: every value is checked, and the kubeconfig is one that the driver can use. */
+export interface Config extends Omit<Options, "kubeconfig"> {
+  /** The content of the kubeconfig, not its secret's URI. */
+  readonly kubeconfig: string;
+}
+
+const names = Object.keys(optionDeclarations) as OptionName[];
+
+const schema = z
+  .strictObject(optionSchemas)
+  .refine((it) => (it["chart-repository"] === "") === /^(oci:|\/)/.test(it["chart-name"]), {
+    path: ["chart-repository"],
+    error: "a URL for a chart's name; empty for an oci:// reference or a path",
+  })
+  .refine((it) => it["helm-sha256"] !== "" || it["helm-version"] === "3.17.3", {
+    path: ["helm-sha256"],
+    error: "the archive's sha256 when helm-version is not 3.17.3",
+  });
+
+function withDefaults(raw: RawOptions): RawOptions {
+  return { ...Object.fromEntries(names.map((name) => [name, optionDeclarations[name].default])), ...raw };
+}
+
+/** A value as an operator may see it: printable, short, and a URL without its login. */
+export function showValue(value: unknown): string {
+  const text = String(value).replaceAll(/\/\/[^/@\s]*@/g, "//...@");
+  const printable = text.replaceAll(/[^\x20-\x7e]/g, (it) => JSON.stringify(it).slice(1, -1));
+  return printable.length > 60 ? `${printable.slice(0, 57)}...` : printable;
+}
+
+function refusalOf(issue: z.core.$ZodIssue, raw: RawOptions): Refusal {
+  if (issue.code === "unrecognized_keys") {
+    return { option: issue.keys.join(", "), value: "", accepted: `options named ${names.join(", ")}` };
+  }
+  const option = String(issue.path[0]);
+  return { option, value: showValue(raw[option]), accepted: acceptedBy(issue) };
+}
+
+/** An option that may also be empty is a union: what its other branch says is what is accepted. */
+function acceptedBy(issue: z.core.$ZodIssue): string {
+  const inner = issue.code === "invalid_union" ? issue.errors.at(-1)?.[0] : undefined;
+  if (inner === undefined) return issue.message;
+  return inner.code === "invalid_type" ? "a text" : `empty, or ${inner.message.replace(/^empty, or /, "")}`;
+}
+
+/**
+ * Checks the options and the kubeconfig's content. Nothing is taken half: either all of it is accepted, or every
+ * refusal is listed.
+ */
+export function parseConfig(raw: RawOptions, kubeconfig: string): Config | readonly Refusal[] {
+  const parsed = parseOptions(raw);
+  if ("refusals" in parsed) return parsed.refusals;
+  const finding = judgeKubeconfig(kubeconfig);
+  if (finding === undefined) return { ...parsed.options, kubeconfig };
+  return [{ option: "kubeconfig", value: finding.reason, accepted: finding.accepted }];
+}
+
+/** Checks the options alone, for when the kubeconfig's content can't be had. */
+export function parseOptions(
+  raw: RawOptions,
+): { readonly options: Options } | { readonly refusals: readonly Refusal[] } {
+  const full = withDefaults(raw);
+  const parsed = schema.safeParse(full);
+  if (parsed.success) return { options: parsed.data };
+  return { refusals: parsed.error.issues.map((issue) => refusalOf(issue, full)) };
+}
+
+/** Whether `version` is `other` or newer; both are three numbers. */
+export function isAtLeast(version: string, other: string): boolean {
+  const [a = [], b = []] = [version, other].map((text) => text.split(".").map(Number));
+  const at = [0, 1, 2].find((index) => a[index] !== b[index]);
+  return at === undefined || (a[at] ?? 0) > (b[at] ?? 0);
+}

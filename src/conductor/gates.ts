@@ -1,0 +1,304 @@
+import type { Host } from "../host/host.ts";
+import { readText } from "../host/host.ts";
+import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
+import { showUnit, type UnitStatus } from "../resources/systemctl.ts";
+import { asDaemon, type Conductor } from "./conductor.ts";
+import { type DaemonView, viewAsDaemon } from "./daemon-view.ts";
+import type { DaemonOption } from "./drop-in.ts";
+import { paths, services } from "./paths.ts";
+
+/** The entry point that the driver must show (driver 1.3.0 and 1.4.0, entry_points.txt). */
+export const driverEntryPoint = { group: "magnum.drivers", name: "k8s_capi_helm_v1" } as const;
+
+const configFile = `--config-file=${paths.magnumConf}`;
+const stableMs = 12_000;
+
+/** The command line that an init script would start its daemon with, asked as the daemon's user. */
+async function showArgs(
+  host: Host,
+  unit: Conductor,
+  init: string,
+): Promise<GateState | { words: readonly string[] }> {
+  const result = await host.run([...asDaemon(unit), init, "show-args"], { timeoutMs: 15_000 });
+  const look = `look at ${init.replace("init.d", "default")}`;
+  if (!result.ok)
+    return closed(
+      "operator",
+      `${init} show-args ends with ${result.code}: ${firstLine(result.stderr)}`,
+      look,
+    );
+  if (result.stderr.trim() !== "")
+    return closed("operator", `${init} show-args says: ${firstLine(result.stderr)}`, look);
+  if (result.stdout.includes("\r"))
+    return closed("operator", `${init} show-args prints a carriage return`, look);
+  return { words: result.stdout.trim().split(/\s+/) };
+}
+
+function firstLine(text: string): string {
+  return text.trim().split("\n")[0] ?? "";
+}
+
+/** Pairs of `--config-file` and `--config-dir` among a daemon's words, as arguments of oslo.config. */
+export function configArguments(words: readonly string[]): readonly string[] {
+  return words.flatMap((word, index) => {
+    if (/^--config-(file|dir)=/.test(word)) return [word];
+    const value = words[index + 1];
+    return /^--config-(file|dir)$/.test(word) && value !== undefined ? [word, value] : [];
+  });
+}
+
+function takesDropIns(words: readonly string[]): boolean {
+  const args = configArguments(words);
+  const directory = args.indexOf("--config-dir");
+  const spaced = directory !== -1 && args[directory + 1] === paths.dropInDirectory;
+  return args.includes(configFile) && (spaced || args.includes(`--config-dir=${paths.dropInDirectory}`));
+}
+
+/** `show-args`, as the daemon's user, lists the configuration file and the drop-in directory. */
+export function showArgsGate(unit: Conductor): Gate {
+  return {
+    id: "show-args",
+    title: `${services.conductor} would be started with ${configFile} and --config-dir`,
+    check: async (host) => {
+      const args = await showArgs(host, unit, paths.conductorInit);
+      if ("state" in args) return args;
+      if (takesDropIns(args.words)) return open();
+      const reason = `${services.conductor} would be started without ${configFile} or --config-dir ${paths.dropInDirectory}`;
+      return closed("operator", reason, `look at ${paths.conductorDefaults} and ${paths.openstackDefaults}`);
+    },
+  };
+}
+
+/** Asks for a daemon's view once, however many gates need it. */
+function viewOnce(unit: Conductor, init: string | undefined, options: readonly DaemonOption[]) {
+  let view: Promise<DaemonView> | undefined;
+  const ask = async (host: Host): Promise<DaemonView> => {
+    const args = init === undefined ? { words: [] } : await showArgs(host, unit, init);
+    const words = "words" in args ? configArguments(args.words) : [];
+    return await viewAsDaemon(
+      host,
+      unit,
+      words,
+      options.map(({ group, name }) => [group, name] as const),
+    );
+  };
+  return (host: Host) => {
+    view ??= ask(host);
+    return view;
+  };
+}
+
+function judgeOptions(view: DaemonView, options: readonly DaemonOption[]): GateState {
+  if (view.configError !== undefined) {
+    return closed("operator", view.configError, `look at ${paths.magnumConf} and ${paths.dropInDirectory}`);
+  }
+  for (const { group, name, value } of options) {
+    const seen = view.options[`${group}.${name}`];
+    if (seen === undefined || "error" in seen) {
+      return closed(
+        "operator",
+        `[${group}] ${name} can't be read: ${seen?.error ?? "unknown"}`,
+        "is the driver installed?",
+      );
+    }
+    if (seen.file === paths.dropIn && seen.value === value) continue;
+    const origin = seen.file === "" ? "Magnum's default" : seen.file;
+    const reason = `[${group}] ${name} is ${seen.value} out of ${origin}, not ${value}`;
+    return closed("operator", reason, `take ${name} out of ${origin}`);
+  }
+  return open(`${options.length} options out of ${paths.dropIn}`);
+}
+
+function judgeDrivers(view: DaemonView): GateState {
+  const error = view.configError ?? view.driverError;
+  if (error !== undefined)
+    return closed("operator", `Magnum can't load its drivers: ${error}`, "capi-graft plan");
+  if (view.drivers.includes(driverEntryPoint.name)) return open(view.drivers.join(", "));
+  return closed("operator", `Magnum does not list ${driverEntryPoint.name}`, "capi-graft plan");
+}
+
+/** The driver is imported and enumerated, and our options resolve, for the conductor and for the API. */
+export function viewGates(unit: Conductor, options: readonly DaemonOption[]): readonly Gate[] {
+  const conductor = viewOnce(unit, paths.conductorInit, options);
+  const api = viewOnce(unit, unit.apiTakesConfigArguments ? paths.apiInit : undefined, options);
+  const resolve = (service: string, view: (host: Host) => Promise<DaemonView>): Gate => ({
+    id: `${service}-options`,
+    title: `${service} resolves our options to our values`,
+    check: async (host) => judgeOptions(await view(host), options),
+  });
+  const drivers: Gate = {
+    id: "driver-enumerated",
+    title: `Magnum imports and lists ${driverEntryPoint.name} as ${unit.daemon.user}`,
+    check: async (host) => judgeDrivers(await conductor(host)),
+  };
+  return [
+    drivers,
+    resolve(services.conductor, conductor),
+    ...(unit.hasApi ? [resolve(services.api, api)] : []),
+  ];
+}
+
+const searchHelm = `
+DAEMON_ARGS=
+for file in ${paths.openstackDefaults} ${paths.conductorDefaults}; do
+  if [ -r "$file" ]; then . "$file"; fi
+done
+command -v helm && helm version --template '{{.Version}}'
+`;
+
+/** The PATH that the daemon would get finds helm, and it runs. */
+export function helmOnPathGate(unit: Conductor, version: string): Gate {
+  return {
+    id: "helm-on-path",
+    title: `helm ${version} is found on the conductor's PATH and runs as ${unit.daemon.user}`,
+    check: async (host) => {
+      const result = await host.run([...asDaemon(unit), "sh", "-c", searchHelm], { timeoutMs: 30_000 });
+      return judgeHelm(result.stdout, version);
+    },
+  };
+}
+
+function judgeHelm(output: string, version: string): GateState {
+  const [where, found] = output.trim().split("\n").slice(-2);
+  if (found === `v${version}`) return open(where);
+  if (where === undefined || !where.startsWith("/")) {
+    return closed(
+      "operator",
+      "helm is not on the conductor's PATH",
+      `look at PATH in ${paths.conductorDefaults}`,
+    );
+  }
+  return closed(
+    "operator",
+    `the conductor finds ${where}, helm ${found ?? "that does not run"}`,
+    `remove ${where}`,
+  );
+}
+
+async function children(host: Host, pid: number): Promise<number> {
+  const text = await readText(host.fs, `/proc/${pid}/task/${pid}/children`);
+  return text === undefined
+    ? 0
+    : text
+        .trim()
+        .split(/\s+/)
+        .filter((it) => it !== "").length;
+}
+
+function judgeRunning(service: string, first: UnitStatus, now: UnitStatus): GateState | undefined {
+  const logs = `journalctl -u ${service} -n 50`;
+  if (now.load === "masked")
+    return closed("note", `${service} is masked: the principal is paused`, "resume the principal");
+  if (now.mainPid === 0) return closed("operator", `${service} is not running (${now.active})`, logs);
+  if (now.mainPid !== first.mainPid || now.restarts !== first.restarts) {
+    return closed("operator", `${service} keeps restarting`, logs);
+  }
+  return undefined;
+}
+
+/** The service keeps its main process for 12 s (a crash loop takes 2 to 4 s a turn), and has a worker. */
+export function stableGate(service: string): Gate {
+  return {
+    id: `${service}-stable`,
+    title: `${service} has kept its MainPID for 12 s, with a worker`,
+    check: async (host) => {
+      const first = await showUnit(host, service);
+      for (;;) {
+        const now = await showUnit(host, service);
+        const fault = judgeRunning(service, first, now);
+        if (fault !== undefined) return fault;
+        const age = host.now().getTime() - now.startedAt;
+        if (age >= stableMs) return await judgeWorkers(host, service, now);
+        await host.sleep(Math.min(1_000, stableMs - age));
+      }
+    },
+  };
+}
+
+async function judgeWorkers(host: Host, service: string, status: UnitStatus): Promise<GateState> {
+  const workers = await children(host, status.mainPid);
+  if (workers > 0)
+    return open(`MainPID ${status.mainPid}, ${workers} workers, ${status.restarts} automatic restarts`);
+  return closed("operator", `${service} has no worker`, `journalctl -u ${service} -n 50`);
+}
+
+/** The running conductor's own command line takes the drop-ins, and its own PATH finds helm. */
+export function liveGate(unit: Conductor, version: string): Gate {
+  return {
+    id: `${services.conductor}-live`,
+    title: "the running conductor has --config-dir and finds helm",
+    check: async (host) => {
+      const { mainPid, load } = await showUnit(host, services.conductor);
+      if (load === "masked")
+        return closed("note", "the conductor is masked: the principal is paused", "resume the principal");
+      if (mainPid === 0)
+        return closed("operator", "the conductor is not running", "systemctl start magnum-conductor");
+      const words = ((await readText(host.fs, `/proc/${mainPid}/cmdline`)) ?? "").split("\0");
+      if (!takesDropIns(words)) {
+        return closed(
+          "operator",
+          "the running conductor has no --config-dir",
+          "systemctl restart magnum-conductor",
+        );
+      }
+      const environment = ((await readText(host.fs, `/proc/${mainPid}/environ`)) ?? "").split("\0");
+      const path = environment.find((it) => it.startsWith("PATH="))?.slice("PATH=".length) ?? "";
+      const find = "command -v helm && helm version --template '{{.Version}}'";
+      const result = await host.run([...asDaemon(unit, path), "/bin/sh", "-c", find], { timeoutMs: 30_000 });
+      return judgeHelm(result.stdout, version);
+    },
+  };
+}
+
+function notChecked(id: string, title: string, reason: string): Gate {
+  return { id, title, check: async () => ({ state: "not checked", reason }) };
+}
+
+/** What this program does not look at yet: listed, never passed. */
+export const gatesNotChecked: readonly Gate[] = [
+  notChecked(
+    "management-tcp",
+    "the management API server answers on TCP",
+    "not built yet: management cluster",
+  ),
+  notChecked(
+    "management-login",
+    "the driver logs in to the management cluster",
+    "not built yet: management cluster",
+  ),
+  notChecked(
+    "management-permissions",
+    "every permission of the driver is granted",
+    "not built yet: management cluster",
+  ),
+  notChecked(
+    "management-api-versions",
+    "every kind is served and readable",
+    "not built yet: management cluster",
+  ),
+  notChecked(
+    "chart-reachable",
+    "the chart can be fetched as the daemon would",
+    "not built yet: management cluster",
+  ),
+  notChecked(
+    "trust",
+    "the trustee domain and its admin log in",
+    "needs OpenStack credentials: not built yet",
+  ),
+  notChecked(
+    "security-group",
+    "the security group lets the conductor in",
+    "needs OpenStack credentials: not built yet",
+  ),
+  notChecked(
+    "cluster-health",
+    "live clusters are HEALTHY, by a fresh reading",
+    "needs OpenStack credentials: not built yet",
+  ),
+  notChecked(
+    "create-delete",
+    "a cluster can be created and deleted",
+    "needs OpenStack credentials: not built yet",
+  ),
+];

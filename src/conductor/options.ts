@@ -1,0 +1,186 @@
+import { z } from "zod";
+
+/** One option as Juju's `config.yaml` declares it. */
+export interface OptionDeclaration {
+  readonly type: "string" | "secret";
+  readonly default: string;
+  readonly description: string;
+}
+
+const plainText = z
+  .string()
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses
+  .refine((text) => !/[\u0000-\u001f\u007f]/.test(text), {
+    error: "a value without control characters",
+    abort: true,
+  })
+  .refine((text) => /^[\x20-\x7e]*$/.test(text), { error: "ASCII only", abort: true });
+
+function isPlainUrl(text: string): boolean {
+  if (!URL.canParse(text) || /[\s"'$\\]/.test(text)) return false;
+  const url = new URL(text);
+  return ["http:", "https:"].includes(url.protocol) && url.username === "" && url.password === "";
+}
+
+const url = plainText.refine(isPlainUrl, "an http or https URL without credentials");
+const orEmpty = <T extends z.ZodType>(schema: T) => z.union([z.literal(""), schema]);
+const threePart = /^\d{1,4}\.\d{1,4}\.\d{1,4}$/;
+
+/** Kinds that the driver knows in `api_resources`, spelt as it spells them, with the group of each. */
+export const apiKinds: Readonly<Record<string, string>> = {
+  Cluster: "cluster.x-k8s.io",
+  OpenstackCluster: "infrastructure.cluster.x-k8s.io",
+  MachineDeployment: "cluster.x-k8s.io",
+  K8sControlPlane: "controlplane.cluster.x-k8s.io",
+  Machine: "cluster.x-k8s.io",
+  Manifests: "addons.stackhpc.com",
+  HelmRelease: "addons.stackhpc.com",
+  HelmChartProxy: "addons.cluster.x-k8s.io",
+};
+
+/** Kinds whose v1beta2 form driver 1.4.0 can't judge: a cluster would never be HEALTHY, or never COMPLETE. */
+const neverV1beta2 = new Set(["Cluster", "K8sControlPlane", "MachineDeployment", "OpenstackCluster"]);
+
+type Issue = { readonly message: string } | undefined;
+
+function judgeKind(kind: string, value: unknown): Issue {
+  const group = apiKinds[kind];
+  if (group === undefined)
+    return { message: `${kind} is no kind of the driver: ${Object.keys(apiKinds).join(", ")}` };
+  const fields = z
+    .strictObject({ api_version: z.string().optional(), plural_name: z.string().optional() })
+    .safeParse(value);
+  if (!fields.success) return { message: `${kind} must be an object with "api_version", a string` };
+  const { api_version: version, plural_name: plural } = fields.data;
+  if (plural !== undefined && kind !== "K8sControlPlane") {
+    return { message: `${kind} has a plural_name, which the driver reads for K8sControlPlane only` };
+  }
+  if (plural !== undefined && !/^[a-z]+$/.test(plural))
+    return { message: `${kind}: plural_name must be lower-case letters` };
+  if (version === undefined) return undefined;
+  const [versionGroup, name = ""] = version.split("/");
+  const wellFormed =
+    versionGroup === group && /^v\d+((alpha|beta)\d+)?$/.test(name) && version === `${group}/${name}`;
+  if (!wellFormed)
+    return { message: `${kind}: api_version must be ${group}/VERSION, such as ${group}/v1beta1` };
+  const trap = neverV1beta2.has(kind) && name === "v1beta2";
+  return trap
+    ? { message: `${kind}: with v1beta2 driver 1.4.0 never sees a healthy cluster; leave ${kind} out` }
+    : undefined;
+}
+
+function parseMap(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return z.record(z.string(), z.unknown()).safeParse(value).data;
+  } catch {
+    return undefined;
+  }
+}
+
+const apiResources = plainText.transform((text, context) => {
+  if (text === "auto") return "{}";
+  const refuse = (message: string) => {
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  };
+  const map = parseMap(text);
+  if (map === undefined || text.includes("$"))
+    return refuse('auto, or a JSON object such as {"Machine": {...}}');
+  const issue = Object.entries(map)
+    .map(([kind, value]) => judgeKind(kind, value))
+    .find((it) => it !== undefined);
+  return issue === undefined ? JSON.stringify(map) : refuse(issue.message);
+});
+
+const semver = /^\d+\.\d+\.\d+(-[0-9a-z.-]+)?$/;
+
+/** What each option accepts; the error text says what that is. The one source of names and rules. */
+export const optionSchemas = {
+  kubeconfig: plainText,
+  "driver-version": plainText.regex(threePart, "a version of three numbers, such as 1.4.0"),
+  "driver-index-url": orEmpty(url),
+  "helm-version": plainText.regex(threePart, "a version of three numbers, such as 3.17.3"),
+  "helm-url": orEmpty(url),
+  "helm-sha256": orEmpty(plainText.regex(/^[0-9a-f]{64}$/, "empty, or 64 lower-case hex digits")),
+  "chart-version": plainText.regex(semver, "an exact version of three numbers, such as 0.25.1"),
+  "chart-repository": orEmpty(url),
+  "chart-name": plainText.regex(
+    /^([a-z0-9][a-z0-9-]*|oci:\/\/[a-z0-9][a-z0-9.:/_-]+|\/[A-Za-z0-9._/-]+)$/,
+    "a chart's name, an oci:// reference or an absolute path",
+  ),
+  "api-resources": apiResources,
+  "default-network-driver": z.enum(["calico", "cilium"], "calico or cilium (the chart installs no other)"),
+} as const;
+
+/** Name of an option, as in `juju config`. */
+export type OptionName = keyof typeof optionSchemas;
+
+/** Type, default and description of each option: `config.yaml` is held to this by a test. */
+export const optionDeclarations: Readonly<Record<OptionName, OptionDeclaration>> = {
+  kubeconfig: {
+    type: "secret",
+    default: "",
+    description:
+      "Secret that holds, under the key kubeconfig, the kubeconfig of the Cluster API management cluster. The driver needs a token, or a client certificate with its key; exec, tokenFile and user/password logins do not work. Empty: the unit is blocked until it is set.",
+  },
+  "driver-version": {
+    type: "string",
+    default: "1.4.0",
+    description:
+      "Version of the magnum-capi-helm driver that is installed for the conductor's Python, without its dependencies. 1.4.0 is the one to run; 1.3.0 is a holding state.",
+  },
+  "driver-index-url": {
+    type: "string",
+    default: "",
+    description:
+      "Simple package index (http or https, no credentials) to fetch the driver from. Empty: the index that pip is configured with on the unit.",
+  },
+  "helm-version": {
+    type: "string",
+    default: "3.17.3",
+    description: "Version of helm that the driver runs, three numbers without a v.",
+  },
+  "helm-url": {
+    type: "string",
+    default: "",
+    description:
+      "URL (http or https, no credentials) of the helm archive of helm-version for this machine's architecture, in the official layout. Empty: helm's own download site.",
+  },
+  "helm-sha256": {
+    type: "string",
+    default: "",
+    description:
+      "sha256 of the helm archive, 64 hex digits. Empty: the known digest of helm 3.17.3 for this architecture; any other helm-version needs it.",
+  },
+  "chart-version": {
+    type: "string",
+    default: "0.25.1",
+    description:
+      "Exact version of the cluster chart for new clusters whose template does not name one. Every resize or upgrade of an existing cluster moves it to this version as well.",
+  },
+  "chart-repository": {
+    type: "string",
+    default: "https://azimuth-cloud.github.io/capi-helm-charts",
+    description:
+      "Helm repository (http or https, no credentials) that holds the chart. Must be empty when chart-name is an oci:// reference or a path.",
+  },
+  "chart-name": {
+    type: "string",
+    default: "openstack-cluster",
+    description:
+      "Name of the cluster chart in chart-repository, or an oci:// reference, or an absolute path on the unit.",
+  },
+  "api-resources": {
+    type: "string",
+    default: "auto",
+    description:
+      'API version of each Cluster API kind that differs from the driver\'s own choice, as a JSON object, for example {"Machine": {"api_version": "cluster.x-k8s.io/v1beta2"}}. auto: the driver\'s own choices. Driver 1.4.0 can\'t work with v1beta2 of Cluster, K8sControlPlane, MachineDeployment and OpenstackCluster: refused.',
+  },
+  "default-network-driver": {
+    type: "string",
+    default: "calico",
+    description:
+      "Network driver, calico or cilium, of cluster templates that name none. Magnum's own default, flannel, gives clusters without a network.",
+  },
+};

@@ -1,0 +1,105 @@
+/** A path's kind, permissions, owner and times, not following a symlink. */
+export interface FileStat {
+  readonly kind: "file" | "directory" | "symlink" | "other";
+  /** Permission bits as four octal digits, `0644`. */
+  readonly mode: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Last change of content or metadata (ctime), milliseconds since the epoch, with a fraction. */
+  readonly changedAt: number;
+}
+
+/** Who owns a file that is written, and its permission bits (`0644`). */
+export interface Ownership {
+  readonly mode: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * The files of a machine. Reading something that is not there gives `undefined`; every other error of the
+ * system is thrown as a `HostFault`. Writes are atomic: another process sees the old bytes or the new ones,
+ * and never a file that is more widely readable than asked.
+ */
+export interface HostFs {
+  read(path: string): Promise<Uint8Array | undefined>;
+  /** The permission bits, owner and times of the path itself, or `undefined` when there is none. */
+  stat(path: string): Promise<FileStat | undefined>;
+  /** Names in a directory, sorted; `undefined` when it is not there. */
+  list(path: string): Promise<readonly string[] | undefined>;
+  readLink(path: string): Promise<string | undefined>;
+  /** sha256 of a file's bytes, as hex; `undefined` when there is none. */
+  digest(path: string): Promise<string | undefined>;
+  write(path: string, content: string | Uint8Array, ownership: Ownership): Promise<void>;
+  /** Copies a file, atomically at its destination. */
+  copy(from: string, to: string, ownership: Ownership): Promise<void>;
+  /** Makes a directory and the missing ones above it; one that is there keeps its permissions. */
+  makeDirectory(path: string, ownership: Ownership): Promise<void>;
+  setOwnership(path: string, ownership: Ownership): Promise<void>;
+  /** Removes a file, a symlink or an empty directory; nothing happens when it is not there. */
+  remove(path: string): Promise<void>;
+  /** Removes a directory and all in it. */
+  removeTree(path: string): Promise<void>;
+}
+
+/** How a command is run. The environment is only what is given here plus a plain PATH, HOME and locale. */
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  readonly cwd?: string;
+  /** Milliseconds until the command and its children are killed; 60 000 unless given. */
+  readonly timeoutMs?: number;
+}
+
+/** What a command did. Running never throws because of an exit code. */
+export interface CommandResult {
+  readonly ok: boolean;
+  /** Exit code; 127 when the program is not there, -1 when it was killed. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly timedOut: boolean;
+}
+
+/** What a download gave, or why it gave nothing. */
+export type DownloadResult =
+  | { readonly ok: true; readonly sha256: string; readonly bytes: number }
+  | { readonly ok: false; readonly reason: string };
+
+/** Gives a lock back. */
+export type Release = () => void;
+
+/** A machine: its files, commands, network and clock. `local-host.ts` is the real one. */
+export interface Host {
+  readonly fs: HostFs;
+  run(argv: readonly string[], options?: RunOptions): Promise<CommandResult>;
+  /** Streams a URL into a new file (0600, root); at most `maxBytes`, in at most `timeoutMs`. */
+  download(url: string, to: string, limits: { maxBytes: number; timeoutMs: number }): Promise<DownloadResult>;
+  /** Takes a lock that ends with this process at the latest; `undefined` when it is not free within `waitMs`. */
+  lock(path: string, waitMs: number): Promise<Release | undefined>;
+  now(): Date;
+  sleep(ms: number): Promise<void>;
+}
+
+/** Who has to act for a thing to go on: an operator, time (or another party), or nobody: it is only noted. */
+export type Cure = "operator" | "time" | "note";
+
+/** A fault of the machine or of the world, not of this program: it becomes data in the report. */
+export class HostFault extends Error {
+  readonly cure: Cure;
+  readonly remedy: string;
+  constructor(reason: string, options: { cure?: Cure; remedy?: string; cause?: unknown } = {}) {
+    super(reason, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "HostFault";
+    this.cure = options.cure ?? "operator";
+    this.remedy = options.remedy ?? "";
+  }
+}
+
+/** Reads a text file; `undefined` when it is not there. */
+export async function readText(fs: HostFs, path: string): Promise<string | undefined> {
+  const bytes = await fs.read(path);
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8");
+}

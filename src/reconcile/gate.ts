@@ -1,0 +1,41 @@
+import type { Cure, Host } from "../host/host.ts";
+
+/** What a gate found: open, closed (why, what cures it, who), or not checked (why not). */
+export type GateState =
+  | { readonly state: "open"; readonly detail?: string }
+  | { readonly state: "closed"; readonly reason: string; readonly remedy: string; readonly cure: Cure }
+  | { readonly state: "not checked"; readonly reason: string };
+
+/** One named, read-only check that must pass before a write or after it. */
+export interface Gate {
+  /** Kebab-case, stable: pipelines match on it. */
+  readonly id: string;
+  /** What holds when it is open, as a short statement. */
+  readonly title: string;
+  check(host: Host): Promise<GateState>;
+}
+
+/** A gate with what it found. */
+export type GateResult = { readonly id: string; readonly title: string } & GateState;
+
+/** An open gate's state. */
+export function open(detail?: string): GateState {
+  return detail === undefined ? { state: "open" } : { state: "open", detail };
+}
+
+/** A closed gate's state. `cure`: who has to act. */
+export function closed(cure: Cure, reason: string, remedy: string): GateState {
+  return { state: "closed", cure, reason, remedy };
+}
+
+/** Judges gates at the same time; the results keep their order. */
+export function judge(host: Host, gates: readonly Gate[]): Promise<readonly GateResult[]> {
+  return Promise.all(
+    gates.map(async (gate) => ({ id: gate.id, title: gate.title, ...(await gate.check(host)) })),
+  );
+}
+
+/** The closed ones among some results. */
+export function closedOf(results: readonly GateResult[]): readonly (GateResult & { state: "closed" })[] {
+  return results.filter((result) => result.state === "closed");
+}

@@ -1,0 +1,131 @@
+import { type Host, HostFault } from "../host/host.ts";
+import { closedOf, type Gate, type GateResult, judge } from "./gate.ts";
+import { planAll, planChange } from "./plan.ts";
+import type { Outcome, Report } from "./report.ts";
+import type { Change, Resource, ResourceId } from "./resource.ts";
+
+/** Progress of a walk, for people who wait. */
+export type Progress =
+  | { readonly step: "planned"; readonly changes: readonly Change[] }
+  | { readonly step: "applying"; readonly change: Change }
+  | { readonly step: "judging"; readonly gates: readonly string[] };
+
+/** What a walk walks over. */
+export interface DesiredState {
+  /** In the order in which they are applied. */
+  readonly resources: readonly Resource[];
+  /** What must hold when all is in place: judged after an apply, and by a plan that finds nothing else to do. */
+  readonly exitGates: readonly Gate[];
+}
+
+type Watch = (progress: Progress) => void;
+
+async function planOnly(host: Host, desired: DesiredState, changes: readonly Change[]): Promise<Report> {
+  const byId = new Map(changes.map((change) => [change.id, change]));
+  const outcomes = desired.resources.map(({ id }): Outcome => {
+    const change = byId.get(id);
+    return change === undefined ? { id, outcome: "unchanged" } : { id, outcome: "drifted", change };
+  });
+  const gates = changes.length === 0 ? await judge(host, desired.exitGates) : [];
+  return { mode: "plan", outcomes, gates };
+}
+
+function refused(desired: DesiredState, changes: readonly Change[], gates: readonly GateResult[]): Report {
+  const byId = new Map(changes.map((change) => [change.id, change]));
+  const because = `nothing is written while ${closedOf(gates)[0]?.id ?? "a gate"} is closed`;
+  const outcomes = desired.resources.map(({ id }): Outcome => {
+    const change = byId.get(id);
+    return change === undefined ? { id, outcome: "unchanged" } : { id, outcome: "skipped", change, because };
+  });
+  return { mode: "apply", outcomes, gates };
+}
+
+function failed(id: ResourceId, change: Change, fault: HostFault): Outcome {
+  return { id, outcome: "failed", change, reason: fault.message, remedy: fault.remedy, cure: fault.cure };
+}
+
+function didNotHold(change: Change): HostFault {
+  const keys = change.drift.map(({ key, observed }) => `${key} is ${observed ?? "absent"}`).join(", ");
+  return new HostFault(`${change.id} was applied and did not hold: ${keys}`, {
+    remedy: "find out what else writes it",
+  });
+}
+
+async function applyOne(host: Host, resource: Resource, watch: Watch): Promise<Outcome> {
+  const { id } = resource;
+  const change = planChange(resource, await resource.observe(host));
+  if (change === undefined) return { id, outcome: "unchanged" };
+  const gates = await judge(host, resource.gates ?? []);
+  if (closedOf(gates).length > 0) return { id, outcome: "held", change, gates: closedOf(gates) };
+  watch({ step: "applying", change });
+  try {
+    await resource.apply(host, change);
+    const left = planChange(resource, await resource.observe(host));
+    return left === undefined ? { id, outcome: "changed", change } : failed(id, left, didNotHold(left));
+  } catch (error) {
+    if (error instanceof HostFault) return failed(id, change, error);
+    throw error;
+  }
+}
+
+async function applyAll(
+  host: Host,
+  resources: readonly Resource[],
+  watch: Watch,
+): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = [];
+  let stopped: string | undefined;
+  for (const resource of resources) {
+    if (stopped === undefined) {
+      const outcome = await applyOne(host, resource, watch);
+      if (outcome.outcome === "failed") stopped = outcome.id;
+      outcomes.push(outcome);
+      continue;
+    }
+    const change = planChange(resource, await resource.observe(host));
+    const because = `${stopped} failed`;
+    outcomes.push(
+      change === undefined
+        ? { id: resource.id, outcome: "unchanged" }
+        : { id: resource.id, outcome: "skipped", change, because },
+    );
+  }
+  return outcomes;
+}
+
+async function judgeAloud(host: Host, gates: readonly Gate[], watch: Watch): Promise<readonly GateResult[]> {
+  watch({ step: "judging", gates: gates.map(({ id }) => id) });
+  return await judge(host, gates);
+}
+
+/**
+ * The one walk: observe, plan, gates, apply, observe again, report. `plan` stops before the gates and the apply.
+ * A closed preflight gate refuses the whole run before anything is written; a failed resource stops those after it.
+ * Faults of the machine are data in the report; anything else that is thrown is a defect of this program.
+ */
+export async function reconcile(
+  host: Host,
+  desired: DesiredState,
+  mode: Report["mode"],
+  watch: Watch = () => {},
+): Promise<Report> {
+  const observed = await Promise.all(desired.resources.map((resource) => resource.observe(host)));
+  const changes = planAll(desired.resources, observed);
+  watch({ step: "planned", changes });
+  if (mode === "plan") return await planOnly(host, desired, changes);
+
+  const changing = new Set(changes.map(({ id }) => id));
+  const preflight = desired.resources
+    .filter(({ id }) => changing.has(id))
+    .flatMap((it) => it.preflight ?? []);
+  const before = preflight.length === 0 ? [] : await judgeAloud(host, preflight, watch);
+  if (closedOf(before).length > 0) return refused(desired, changes, before);
+
+  const outcomes = changes.length === 0 ? unchanged(desired) : await applyAll(host, desired.resources, watch);
+  if (outcomes.some(({ outcome }) => outcome === "failed")) return { mode, outcomes, gates: [] };
+  return { mode, outcomes, gates: await judgeAloud(host, desired.exitGates, watch) };
+}
+
+function unchanged(desired: DesiredState): readonly Outcome[] {
+  return desired.resources.map(({ id }) => ({ id, outcome: "unchanged" }));
+}

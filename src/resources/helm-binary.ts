@@ -1,0 +1,108 @@
+import { type Host, HostFault, readText } from "../host/host.ts";
+import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
+import type { Resource, State } from "../reconcile/resource.ts";
+import type { Originals } from "./originals.ts";
+import { ownerName, ownership, root } from "./owner.ts";
+
+/** helm out of an archive of the official layout (`linux-amd64/helm`), known by the archive's digest. */
+export interface HelmBinary {
+  readonly path: string;
+  readonly version: string;
+  readonly url: string;
+  /** sha256 of the archive, hex. */
+  readonly sha256: string;
+  /** `amd64` or `arm64`, as in the archive's folder. */
+  readonly architecture: string;
+  readonly originals: Originals;
+  /** File that remembers which binary came out of which archive. */
+  readonly receipt: string;
+  readonly staging: string;
+}
+
+/** The digest of the archive that was unpacked, and of the binary that came out of it. */
+interface Receipt {
+  readonly archive: string;
+  readonly binary: string;
+}
+
+const maxBytes = 200 * 1024 * 1024;
+
+async function readReceipt(host: Host, it: HelmBinary): Promise<Receipt | undefined> {
+  const text = await readText(host.fs, it.receipt);
+  return text === undefined ? undefined : (JSON.parse(text) as Receipt);
+}
+
+async function observe(host: Host, it: HelmBinary): Promise<State | "absent"> {
+  const stat = await host.fs.stat(it.path);
+  if (stat === undefined) return "absent";
+  const common = { kind: stat.kind, mode: stat.mode, owner: ownerName(stat, [root]) };
+  if (stat.kind !== "file") return { ...common, archive: "none" };
+  const binary = await host.fs.digest(it.path);
+  const receipt = await readReceipt(host, it);
+  const archive = receipt?.binary === binary ? receipt?.archive : undefined;
+  return { ...common, archive: archive ?? `unknown (binary ${binary?.slice(0, 12)})` };
+}
+
+async function fetchArchive(host: Host, it: HelmBinary): Promise<GateState> {
+  const archive = `${it.staging}/helm.tar.gz`;
+  await host.fs.makeDirectory(it.staging, ownership(root, "0700"));
+  await host.fs.remove(archive);
+  const got = await host.download(it.url, archive, { maxBytes, timeoutMs: 300_000 });
+  if (!got.ok)
+    return closed(
+      "time",
+      `${it.url} does not give helm: ${got.reason}`,
+      "is it up and reachable? see helm-url",
+    );
+  if (got.sha256 !== it.sha256) {
+    const reason = `${it.url} has sha256 ${got.sha256}, and helm-sha256 wants ${it.sha256}`;
+    return closed("operator", reason, "set helm-sha256 to the digest of the archive that you trust");
+  }
+  return await unpack(host, it, archive);
+}
+
+async function unpack(host: Host, it: HelmBinary, archive: string): Promise<GateState> {
+  const member = `linux-${it.architecture}/helm`;
+  const result = await host.run(["tar", "-xzf", archive, "-C", it.staging, "--no-same-owner", member], {
+    timeoutMs: 120_000,
+  });
+  if (!result.ok) {
+    const reason = `${it.url} can't be unpacked: ${result.stderr.trim().split("\n")[0]}`;
+    return closed("operator", reason, `helm-url must name an archive that holds ${member}`);
+  }
+  return await rightVersion(host, it, `${it.staging}/${member}`);
+}
+
+async function rightVersion(host: Host, it: HelmBinary, binary: string): Promise<GateState> {
+  const result = await host.run([binary, "version", "--template", "{{.Version}}"], { timeoutMs: 30_000 });
+  const said = result.stdout.trim();
+  if (result.ok && said === `v${it.version}`) return open();
+  const reason = result.ok
+    ? `the archive holds helm ${said}`
+    : `the archive's helm does not run: ${result.stderr.trim()}`;
+  return closed("operator", reason, `helm-version=${it.version} and helm-url must agree`);
+}
+
+/** helm on the unit, from an archive that was fetched, checked and run before anything is written. */
+export function helmBinary(it: HelmBinary): Resource {
+  const fetched: Gate = {
+    id: "helm-fetched",
+    title: `helm ${it.version} is fetched, has the right sha256 and runs`,
+    check: (host) => fetchArchive(host, it),
+  };
+  return {
+    id: `helm:${it.path}`,
+    desired: { kind: "file", archive: it.sha256, mode: "0755", owner: "root:root" },
+    preflight: [fetched],
+    observe: (host) => observe(host, it),
+    apply: async (host) => {
+      const binary = `${it.staging}/linux-${it.architecture}/helm`;
+      const digest = await host.fs.digest(binary);
+      if (digest === undefined) throw new HostFault(`${binary} is gone`, { remedy: "run it again" });
+      const receipt: Receipt = { archive: it.sha256, binary: digest };
+      await it.originals.keep(host, it.path);
+      await host.fs.write(it.receipt, `${JSON.stringify(receipt)}\n`, ownership(root, "0600"));
+      await host.fs.copy(binary, it.path, ownership(root, "0755"));
+    },
+  };
+}

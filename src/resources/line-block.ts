@@ -1,0 +1,113 @@
+import { type Host, readText } from "../host/host.ts";
+import type { Resource, State } from "../reconcile/resource.ts";
+import { sha256 } from "./file.ts";
+import type { Originals } from "./originals.ts";
+import { ownership, root } from "./owner.ts";
+
+/** The first and last line of a block in a shared file: what stands between them is ours. */
+export interface Markers {
+  readonly begin: string;
+  readonly end: string;
+}
+
+/** A text split at its block: the foreign lines before and after it, and the block's own lines. */
+interface Split {
+  readonly before: string;
+  readonly block: string | undefined;
+  readonly after: string;
+}
+
+/** Finds the block in a text. A begin without an end is a block of that one line: the lines below it stay foreign. */
+export function splitAtBlock(text: string, markers: Markers): Split {
+  const lines = text.split(/(?<=\n)/);
+  const bare = lines.map((line) => line.trimEnd());
+  const first = bare.indexOf(markers.begin);
+  if (first === -1) return { before: text, block: undefined, after: "" };
+  const end = bare.indexOf(markers.end, first);
+  const last = end === -1 ? first : end;
+  return {
+    before: lines.slice(0, first).join(""),
+    block: lines.slice(first, last + 1).join(""),
+    after: lines.slice(last + 1).join(""),
+  };
+}
+
+function endedLine(text: string): string {
+  return text === "" || text.endsWith("\n") ? text : `${text}\n`;
+}
+
+function withBlock(text: string, markers: Markers, block: string): string {
+  const { before, after } = splitAtBlock(text.replaceAll("\r\n", "\n"), markers);
+  return `${endedLine(before)}${block}${after}`;
+}
+
+function withoutBlock(text: string, markers: Markers): string {
+  const { before, block, after } = splitAtBlock(text, markers);
+  return block === undefined ? text : before + after;
+}
+
+interface LineBlockOptions {
+  readonly path: string;
+  readonly markers: Markers;
+  /** The lines between the markers, each with its end. */
+  readonly lines: string;
+  readonly originals: Originals;
+}
+
+/** The marked block as it stands in a file's text, markers included. */
+export function renderBlock(markers: Markers, lines: string): string {
+  return `${markers.begin}\n${lines}${markers.end}\n`;
+}
+
+/**
+ * A marked block in a file that others write too (0644, root). Foreign lines are kept; a file with CRLF ends, which a
+ * shell misreads, gets plain ones.
+ */
+export function lineBlock(options: LineBlockOptions): Resource {
+  const { path, markers } = options;
+  const block = renderBlock(markers, options.lines);
+  return {
+    id: `block:${path}`,
+    desired: { block: sha256(block), "line-ends": "LF", mode: "0644", owner: "root:root" },
+    observe: (host) => observeBlock(host, path, markers),
+    apply: async (host) => {
+      await options.originals.keep(host, path);
+      const text = (await readText(host.fs, path)) ?? "";
+      await host.fs.write(path, withBlock(text, markers, block), ownership(root, "0644"));
+    },
+  };
+}
+
+async function observeBlock(host: Host, path: string, markers: Markers): Promise<State | "absent"> {
+  const stat = await host.fs.stat(path);
+  if (stat === undefined) return "absent";
+  const text = stat.kind === "file" ? ((await readText(host.fs, path)) ?? "") : "";
+  const { block } = splitAtBlock(text, markers);
+  return {
+    block: block === undefined ? "absent" : sha256(block),
+    "line-ends": text.includes("\r\n") ? "CRLF" : "LF",
+    mode: stat.mode,
+    owner: stat.uid === 0 && stat.gid === 0 ? "root:root" : `${stat.uid}:${stat.gid}`,
+  };
+}
+
+/** The file without the block: foreign lines as they are, and no file where there was none before and none is left. */
+export function noLineBlock(options: Omit<LineBlockOptions, "lines">): Resource {
+  const { path, markers } = options;
+  return {
+    id: `block:${path}`,
+    desired: "absent",
+    observe: async (host) => {
+      const text = await readText(host.fs, path);
+      if (text === undefined) return "absent";
+      const { block } = splitAtBlock(text, markers);
+      return block === undefined ? "absent" : { block: sha256(block) };
+    },
+    apply: async (host) => {
+      const original = await options.originals.of(host, path);
+      const rest = withoutBlock((await readText(host.fs, path)) ?? "", markers);
+      if (rest === "" && original?.existed === false) return await host.fs.remove(path);
+      await host.fs.write(path, rest, original?.existed ? original : ownership(root, "0644"));
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import { type Host, type Ownership, readText } from "../host/host.ts";
+import { ownership, root } from "./owner.ts";
+
+/** What stood at a path before this project first touched it. */
+export type Original =
+  | { readonly existed: false }
+  | ({ readonly existed: true; readonly copy?: string } & Ownership);
+
+/** Remembers, once for each path, what stood there first, so that removal can put it back. */
+export interface Originals {
+  /** Records the path, with a copy of its bytes when it is a file; does nothing for a path that is known. */
+  keep(host: Host, path: string): Promise<void>;
+  /** What stood there; `undefined` for a path that was never touched. */
+  of(host: Host, path: string): Promise<Original | undefined>;
+  /** Records that something that is no path, a package for one, is about to be touched for the first time. */
+  note(host: Host, name: string, existed: boolean): Promise<void>;
+}
+
+type Ledger = Readonly<Record<string, Original>>;
+
+async function readLedger(host: Host, directory: string): Promise<Ledger> {
+  const text = await readText(host.fs, `${directory}/ledger.json`);
+  return text === undefined ? {} : (JSON.parse(text) as Ledger);
+}
+
+async function copyOf(host: Host, directory: string, path: string): Promise<Original> {
+  const stat = await host.fs.stat(path);
+  if (stat === undefined) return { existed: false };
+  const { mode, uid, gid } = stat;
+  if (stat.kind !== "file") return { existed: true, mode, uid, gid };
+  const copy = `${directory}/${path.slice(1).replaceAll("/", "_")}`;
+  await host.fs.copy(path, copy, ownership(root, "0600"));
+  return { existed: true, mode, uid, gid, copy };
+}
+
+/** Keeps originals in `directory`, which is made when first needed (0700, root). */
+export function originals(directory: string): Originals {
+  const record = async (host: Host, name: string, look: () => Promise<Original>) => {
+    const ledger = await readLedger(host, directory);
+    if (ledger[name] !== undefined) return;
+    await host.fs.makeDirectory(directory, ownership(root, "0700"));
+    const next = { ...ledger, [name]: await look() };
+    await host.fs.write(
+      `${directory}/ledger.json`,
+      `${JSON.stringify(next, null, 1)}\n`,
+      ownership(root, "0600"),
+    );
+  };
+  return {
+    keep: (host, path) => record(host, path, () => copyOf(host, directory, path)),
+    note: (host, name, existed) =>
+      record(host, name, async () => (existed ? { existed, ...ownership(root, "0000") } : { existed })),
+    of: async (host, path) => (await readLedger(host, directory))[path],
+  };
+}

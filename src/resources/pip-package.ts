@@ -1,0 +1,201 @@
+import { type Host, HostFault } from "../host/host.ts";
+import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
+import type { Resource, State } from "../reconcile/resource.ts";
+import type { Originals } from "./originals.ts";
+import { ownership, root } from "./owner.ts";
+import probe from "./pip-package.py";
+import type { ServiceInput } from "./service.ts";
+
+/** A pinned Python package with one entry point that proves it, installed for one interpreter. */
+export interface PipPackage {
+  readonly name: string;
+  readonly version: string;
+  /** Digests of the wheel that are accepted; empty when none is known for this version. */
+  readonly hashes: readonly string[];
+  readonly entryPoint: { readonly group: string; readonly name: string };
+  /** The interpreter's path, `/usr/bin/python3`. */
+  readonly python: string;
+  /** Simple index to install from; "" for the one that pip is configured with. */
+  readonly indexUrl: string;
+  /** Runs as the user whose view counts: its command line goes in front. */
+  readonly asUser: readonly string[];
+  /** The option that sets the version, for messages. */
+  readonly option: string;
+}
+
+interface Installation {
+  readonly version: string;
+  readonly location: string;
+  /** Names of files that are missing or differ from the package's own record. */
+  readonly damaged: readonly string[];
+  readonly entryPoint: boolean;
+  /** Absolute paths. */
+  readonly files: readonly string[];
+  /** Changes with every installation. */
+  readonly identity: string;
+  /** Milliseconds since the epoch. */
+  readonly changedAt: number;
+}
+
+async function inspect(host: Host, it: PipPackage): Promise<Installation | undefined> {
+  const argv = [...it.asUser, it.python, "-", it.name, it.entryPoint.group, it.entryPoint.name];
+  const result = await host.run(argv, { input: probe, timeoutMs: 60_000 });
+  if (!result.ok) {
+    throw new HostFault(`${it.python} could not be asked for ${it.name}: ${lastLine(result.stderr)}`, {
+      remedy: `run ${it.python} -c "import importlib.metadata"`,
+    });
+  }
+  return (JSON.parse(result.stdout) as Installation | null) ?? undefined;
+}
+
+function lastLine(text: string): string {
+  return text.trim().split("\n").at(-1) ?? "";
+}
+
+const environment = {
+  PIP_BREAK_SYSTEM_PACKAGES: "1",
+  PIP_ROOT_USER_ACTION: "ignore",
+  PIP_DISABLE_PIP_VERSION_CHECK: "1",
+  PIP_NO_CACHE_DIR: "1",
+  PIP_NO_INPUT: "1",
+};
+
+function indexArguments(indexUrl: string): readonly string[] {
+  if (indexUrl === "") return [];
+  const url = new URL(indexUrl);
+  const plain = url.protocol === "http:" ? ["--trusted-host", url.host] : [];
+  return ["--index-url", indexUrl, ...plain];
+}
+
+function explain(it: PipPackage, output: string): GateState {
+  const where = it.indexUrl === "" ? "the configured package index" : it.indexUrl;
+  if (output.includes("No module named pip")) {
+    return closed("operator", `${it.python} has no pip`, "apt-get install python3-pip");
+  }
+  if (output.includes("DO NOT MATCH THE HASHES")) {
+    return closed(
+      "operator",
+      `${where} gave a wheel of ${it.name} ${it.version} with a wrong sha256`,
+      "repair the mirror",
+    );
+  }
+  const offered = /from versions: ([^)]*)\)/.exec(output)?.[1];
+  if (offered !== undefined && offered !== "none") {
+    return closed(
+      "operator",
+      `${it.option}=${it.version} is not in ${where}`,
+      `set ${it.option} to one of ${offered}`,
+    );
+  }
+  return closed(
+    "time",
+    `${where} does not give ${it.name}: ${pipsError(output)}`,
+    "is the index up and reachable?",
+  );
+}
+
+function pipsError(output: string): string {
+  const errors = output.split("\n").filter((line) => line.startsWith("ERROR: "));
+  return (errors[0] ?? lastLine(output)).replace("ERROR: ", "");
+}
+
+async function fetchWheel(host: Host, it: PipPackage, staging: string): Promise<GateState> {
+  const requirement = [`${it.name}==${it.version}`, ...it.hashes.map((hash) => `--hash=sha256:${hash}`)].join(
+    " ",
+  );
+  await host.fs.makeDirectory(staging, ownership(root, "0700"));
+  await host.fs.write(`${staging}/requirements.txt`, `${requirement}\n`, ownership(root, "0600"));
+  const argv = [it.python, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"];
+  const network = ["--retries", "1", "--timeout", "15", ...indexArguments(it.indexUrl)];
+  const target = ["--dest", staging, "--requirement", `${staging}/requirements.txt`];
+  const result = await host.run([...argv, ...network, ...target], { env: environment, timeoutMs: 180_000 });
+  if (result.timedOut)
+    return closed("time", `fetching ${it.name} ${it.version} took over 180 s`, "is the index slow?");
+  return result.ok ? open() : explain(it, `${result.stderr}\n${result.stdout}`);
+}
+
+function fetched(it: PipPackage, staging: string): Gate {
+  return {
+    id: "driver-fetched",
+    title: `${it.name} ${it.version} is fetched${it.hashes.length > 0 ? " and has the right sha256" : ""}`,
+    check: (host) => fetchWheel(host, it, staging),
+  };
+}
+
+async function stagedWheel(host: Host, staging: string): Promise<string> {
+  const name = (await host.fs.list(staging))?.find((entry) => entry.endsWith(".whl"));
+  if (name === undefined) throw new Error(`no wheel in ${staging}`);
+  return `${staging}/${name}`;
+}
+
+async function pip(host: Host, it: PipPackage, what: string, rest: readonly string[]): Promise<void> {
+  const env = { ...environment, PIP_CONFIG_FILE: "/dev/null" };
+  const result = await host.run([it.python, "-m", "pip", ...rest], { env, timeoutMs: 180_000 });
+  if (result.ok) return;
+  const full = /No space left|Disk quota/.test(result.stderr);
+  throw new HostFault(`pip could not ${what} ${it.name}: ${pipsError(result.stderr)}`, {
+    remedy: full ? "free space on that filesystem" : `${it.python} -m pip ${rest[0]} says more`,
+  });
+}
+
+/**
+ * A pinned package, without its dependencies: the distribution's own packages satisfy them. The wheel is fetched and
+ * checked before anything is written; the installation itself needs no network. pip of Ubuntu 22.04 has no
+ * `--break-system-packages`, so the environment asks for it.
+ */
+export function pipPackage(it: PipPackage, staging: string, kept: Originals): Resource {
+  return {
+    id: `pip-package:${it.name}`,
+    desired: { version: it.version, files: "intact", "entry-point": it.entryPoint.name },
+    preflight: [fetched(it, `${staging}/wheel`)],
+    observe: (host) => observe(host, it),
+    apply: async (host, change) => {
+      await kept.note(host, `pip-package:${it.name}`, change.action !== "create");
+      const wheel = await stagedWheel(host, `${staging}/wheel`);
+      await pip(host, it, "install", ["install", "--no-index", "--no-deps", "--force-reinstall", wheel]);
+    },
+  };
+}
+
+async function observe(host: Host, it: PipPackage): Promise<State | "absent"> {
+  const found = await inspect(host, it);
+  if (found === undefined) return "absent";
+  const { version, damaged, location } = found;
+  const files = damaged.length === 0 ? "intact" : `damaged: ${damaged.slice(0, 3).join(", ")}`;
+  return { version, files, "entry-point": found.entryPoint ? it.entryPoint.name : "absent", location };
+}
+
+/** The package is not installed; nothing to do for one that was never installed from here. */
+export async function packageAsBefore(
+  host: Host,
+  it: PipPackage,
+  kept: Originals,
+): Promise<readonly Resource[]> {
+  if ((await kept.of(host, `pip-package:${it.name}`)) === undefined) return [];
+  return [noPipPackage(it)];
+}
+
+function noPipPackage(it: PipPackage): Resource {
+  return {
+    id: `pip-package:${it.name}`,
+    desired: "absent",
+    observe: (host) => observe(host, it),
+    apply: (host) => pip(host, it, "uninstall", ["uninstall", "--yes", it.name]),
+  };
+}
+
+/** The installed package as something that a service reads when it starts. */
+export function pipPackageInput(it: PipPackage): ServiceInput {
+  return {
+    name: `pip-package:${it.name}`,
+    read: async (host) => {
+      const found = await inspect(host, it);
+      return { digest: found?.identity ?? "absent", changedAt: found?.changedAt ?? 0 };
+    },
+  };
+}
+
+/** The paths of all files of the installed package; none when it is not installed. */
+export async function packageFiles(host: Host, it: PipPackage): Promise<readonly string[]> {
+  return (await inspect(host, it))?.files ?? [];
+}
