@@ -51,7 +51,7 @@ export async function buildCharm({
   const notes = node.strippedBy === undefined ? [unstrippedNote(arch)] : [];
   const entries = await stageCharm(root, arch, bundle, node);
   const archive = await zipEntries(entries);
-  const problems = checkArchive(unzipEntries(archive));
+  const problems = checkArchive(await unzipEntries(archive));
   if (problems.length > 0) throw new Error(`the charm archive is not right:\n  ${problems.join("\n  ")}`);
   holdBudget("charm", archive.length, `Node with ${node.binary.length} bytes before compression`);
   if (stage !== undefined) {

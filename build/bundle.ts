@@ -16,7 +16,7 @@ export interface Bundle {
 const neverShipped = ["memfs", "vitest", "fast-check"];
 
 /** Options that the charm's bundle and the library's share: nothing in the output depends on the machine. */
-export const sharedOptions = {
+const sharedOptions = {
   bundle: true,
   platform: "node",
   charset: "utf8",
@@ -68,7 +68,7 @@ export async function bundleCharm(root: string): Promise<Bundle> {
  * One esbuild run with one output file.
  * @throws Error on a warning, or when an input is a package for tests or a file under test/
  */
-export async function runEsbuild(options: BuildOptions): Promise<{ code: Buffer; metafile: Metafile }> {
+async function runEsbuild(options: BuildOptions): Promise<{ code: Buffer; metafile: Metafile }> {
   const result = await build(options);
   if (result.warnings.length > 0) {
     const warnings = await formatMessages(result.warnings, { kind: "warning" });

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { checkDescriptions } from "./check-descriptions.ts";
+import { checkDescriptions, readArchs } from "./check-descriptions.ts";
 import { architectures, archs, elfMachineOf } from "./node-binary.ts";
 import { madeByUnix, modes, type ReadEntry } from "./zip.ts";
 
@@ -89,7 +89,7 @@ function checkScript({ name, content }: ReadEntry): string[] {
 function checkNode(byPath: ReadonlyMap<string, ReadEntry>): string[] {
   const node = byPath.get("bin/node");
   const loader = byPath.get("bin/loader")?.content.toString();
-  const manifest = byPath.get("manifest.yaml")?.content.toString() ?? "";
+  const named = readArchs(byPath.get("manifest.yaml")?.content.toString() ?? "");
   if (node === undefined || loader === undefined) return [];
   const arch = archs.find((name) => architectures[name].elfMachine === elfMachineOf(node.content));
   if (arch === undefined)
@@ -97,6 +97,7 @@ function checkNode(byPath: ReadonlyMap<string, ReadEntry>): string[] {
   const problems: string[] = [];
   if (loader !== `${architectures[arch].loader}\n`)
     problems.push(`bin/loader does not hold the ELF interpreter of ${arch}`);
-  if (!manifest.includes(arch)) problems.push(`bin/node is for ${arch}, which manifest.yaml does not name`);
+  if (named?.some((name) => name !== arch))
+    problems.push(`bin/node is for ${arch}, but manifest.yaml names ${named.join()}`);
   return problems;
 }

@@ -78,12 +78,16 @@ const option = z.discriminatedUnion("type", [
 
 const config = z.strictObject({ options: z.record(kebabCase, option) });
 
-const parameter = z
-  .looseObject({
-    type: z.enum(["string", "integer", "number", "boolean", "array", "object"]),
-    description: text,
-  })
-  .refine((keys) => !("$ref" in keys || "$schema" in keys), "holds $ref or $schema, which Juju refuses");
+/** No `$ref` and no `$schema`: Juju refuses both. */
+const parameter = z.strictObject({
+  type: z.enum(["string", "integer", "number", "boolean", "array", "object"]),
+  description: text.optional(),
+  default: z.unknown().optional(),
+  enum: z.array(z.unknown()).optional(),
+  pattern: z.string().optional(),
+  minimum: z.number().optional(),
+  maximum: z.number().optional(),
+});
 
 const action = z
   .strictObject({
@@ -119,13 +123,16 @@ export function checkDescriptions(
 ): string[] {
   const problems = Object.entries(descriptions).flatMap(([name, schema]) => {
     const source = read(name);
-    return source === undefined ? [] : checkDescription(name, source, schema);
+    if (source === undefined) return [];
+    return readDescription<unknown>(source, schema).problems.map((problem) => `${name}: ${problem}`);
   });
-  if (problems.length > 0) return problems;
+  return [...problems, ...checkActions(read("actions.yaml"), names)];
+}
+
+/** Every action has a program, and every program is an action. */
+function checkActions(source: string | undefined, names: readonly string[]): string[] {
+  const described = source === undefined ? [] : Object.keys(readDescription(source, actions).value ?? {});
   const programs = names.flatMap((name) => /^actions\/(.+)$/.exec(name)?.[1] ?? []);
-  const described = Object.keys(
-    z.record(z.string(), z.unknown()).parse(parseYaml(read("actions.yaml") ?? "{}")),
-  );
   return [
     ...programs
       .filter((name) => !described.includes(name))
@@ -136,22 +143,32 @@ export function checkDescriptions(
   ];
 }
 
-function checkDescription(name: string, source: string, schema: z.ZodType): string[] {
-  let value: unknown;
-  try {
-    value = parseYaml(source);
-  } catch (error) {
-    return [`${name}: ${error instanceof Error ? error.message : String(error)}`];
-  }
-  const issues = schema.safeParse(value).error?.issues ?? [];
-  return issues.map(({ path, message }) =>
-    `${name}: ${[...path, ""].join(".")} ${message}`.replace(". ", " "),
-  );
+/** The architectures that a manifest.yaml names, undefined when it is not a right one. */
+export function readArchs(source: string): string[] | undefined {
+  return readDescription(source, manifest).value?.bases.flatMap(({ architectures }) => architectures);
 }
 
-/** Juju reads YAML by the rules of 1.1. */
-function parseYaml(source: string): unknown {
-  return parse(source, { version: "1.1" });
+interface Reading<T> {
+  readonly value?: T;
+  readonly problems: readonly string[];
+}
+
+/** Parses by the rules of YAML 1.1, as Juju does, and checks the shape. */
+function readDescription<T>(source: string, schema: z.ZodType<T>): Reading<T> {
+  let parsed: unknown;
+  try {
+    parsed = parse(source, { version: "1.1" });
+  } catch (error) {
+    return { problems: [error instanceof Error ? error.message : String(error)] };
+  }
+  const { data, error } = schema.safeParse(parsed);
+  if (data !== undefined) return { value: data, problems: [] };
+  const issues = error?.issues ?? [];
+  return {
+    problems: issues.map(({ path, message }) =>
+      path.length === 0 ? message : `${path.join(".")}: ${message}`,
+    ),
+  };
 }
 
 function hasNoDuplicates(values: readonly string[]): boolean {

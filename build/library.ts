@@ -5,6 +5,12 @@ import { execa } from "execa";
 import * as z from "zod";
 import { bundleCharm, bundleLibrary } from "./bundle.ts";
 
+/** The program `capi-graft` for people without the charm: on a unit the charm puts its own in place. */
+const command = `#!/usr/bin/env node
+process.argv.splice(2, 0, "cli");
+require("./main.cjs");
+`;
+
 /**
  * Writes what the npm package ships into dist/lib: the library as one ES module with the templates inside,
  * its declarations, and the program behind the command `capi-graft`.
@@ -19,8 +25,9 @@ export async function buildLibrary(root: string): Promise<void> {
   await execa("tsc", ["-p", "tsconfig.lib.json"], { cwd: root, preferLocal: true, timeout: 120_000 });
   await writeFile(join(folder, "index.js"), library.code);
   await writeFile(join(folder, "main.cjs"), charm.main);
-  await chmod(join(folder, "main.cjs"), 0o755);
   await writeFile(join(folder, "full.cjs"), charm.full);
+  await writeFile(join(folder, "capi-graft.cjs"), command);
+  await chmod(join(folder, "capi-graft.cjs"), 0o755);
   await writeFile(join(folder, "LICENSE.packages"), charm.licences);
 }
 

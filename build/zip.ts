@@ -1,5 +1,6 @@
 import { buffer } from "node:stream/consumers";
-import { crc32, inflateRawSync } from "node:zlib";
+import { crc32 } from "node:zlib";
+import { fromBufferPromise } from "yauzl";
 import { ZipFile } from "yazl";
 
 /** One member of a charm archive. */
@@ -43,40 +44,22 @@ export function byName(a: Entry, b: Entry): number {
 }
 
 /**
- * Reads an archive back by its central directory, as Juju does.
+ * Reads an archive back by its central directory, as Juju does, and judges nothing but the checksums.
  * @throws Error when the bytes are no zip, or a member's checksum is wrong
  */
-export function unzipEntries(archive: Buffer): ReadEntry[] {
-  const end = archive.lastIndexOf("PK\x05\x06", undefined, "latin1");
-  if (end === -1) throw new Error("not a zip archive: it has no central directory");
+export async function unzipEntries(archive: Buffer): Promise<ReadEntry[]> {
+  const zip = await fromBufferPromise(archive, { decodeStrings: false, lazyEntries: true });
   const entries: ReadEntry[] = [];
-  let offset = archive.readUInt32LE(end + 16);
-  for (let left = archive.readUInt16LE(end + 10); left > 0; left -= 1) {
-    const record = readRecord(archive, offset);
-    entries.push(record.entry);
-    offset = record.next;
+  for await (const record of zip.eachEntry()) {
+    const name = record.fileNameRaw.toString();
+    const content = await buffer(await zip.openReadStreamPromise(record));
+    if (crc32(content) !== record.crc32) throw new Error(`${name}: the checksum in the archive is wrong`);
+    entries.push({
+      name,
+      madeBy: record.versionMadeBy >> 8,
+      mode: record.externalFileAttributes >>> 16,
+      content,
+    });
   }
   return entries;
-}
-
-function readRecord(archive: Buffer, offset: number): { entry: ReadEntry; next: number } {
-  if (archive.toString("latin1", offset, offset + 4) !== "PK\x01\x02")
-    throw new Error(`no zip record at byte ${offset}`);
-  const nameEnd = offset + 46 + archive.readUInt16LE(offset + 28);
-  const name = archive.toString("utf8", offset + 46, nameEnd);
-  const content = readContent(archive, offset);
-  if (crc32(content) !== archive.readUInt32LE(offset + 16))
-    throw new Error(`${name}: the checksum in the archive is wrong`);
-  return {
-    entry: { name, madeBy: archive.readUInt8(offset + 5), mode: archive.readUInt16LE(offset + 40), content },
-    next: nameEnd + archive.readUInt16LE(offset + 30) + archive.readUInt16LE(offset + 32),
-  };
-}
-
-function readContent(archive: Buffer, record: number): Buffer {
-  const method = archive.readUInt16LE(record + 10);
-  const local = archive.readUInt32LE(record + 42);
-  const start = local + 30 + archive.readUInt16LE(local + 26) + archive.readUInt16LE(local + 28);
-  const stored = archive.subarray(start, start + archive.readUInt32LE(record + 20));
-  return method === 0 ? stored : inflateRawSync(stored);
 }

@@ -1,0 +1,131 @@
+import { chmod, cp, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { beforeEach, describe, expect, test } from "vitest";
+import { projectRoot } from "../../build/build.ts";
+import { scratchFolder } from "./scratch.ts";
+
+/** Writes what it was given into a file beside itself, with the shell's own commands only. */
+const recorder = `#!/bin/sh
+printf '%s\\n' "cwd=$PWD" "home=$HOME" "hook=$JUJU_HOOK_NAME" "$@" >"\${0%/*}/called"
+`;
+
+let charm: string;
+
+beforeEach(async () => {
+  charm = await scratchFolder();
+  await cp(join(projectRoot, "hooks"), join(charm, "hooks"), { recursive: true, verbatimSymlinks: true });
+  await mkdir(join(charm, "bin"));
+  await mkdir(join(charm, "tools"));
+  await writeProgram("bin/node", recorder);
+  await writeProgram("tools/status-set", recorder);
+  await writeFile(join(charm, "bin/loader"), `${process.execPath}\n`);
+});
+
+const hooks = [
+  "config-changed",
+  "install",
+  ...["broken", "changed", "created", "departed", "joined"].map((event) => `juju-info-relation-${event}`),
+  "leader-elected",
+  "remove",
+  "secret-changed",
+  "start",
+  "stop",
+  "update-status",
+  "upgrade-charm",
+];
+
+describe("the stub behind every hook", () => {
+  test("is what the link of each hook in a unit's life points at", async () => {
+    const targets = await Promise.all(hooks.map((name) => readlink(join(projectRoot, "hooks", name))));
+    expect(new Set(targets)).toEqual(new Set(["stub"]));
+    expect((await readdir(join(projectRoot, "hooks"))).sort()).toEqual([...hooks, "stub"].sort());
+  });
+
+  test("hands over to the program under the charm's Node, with a HOME", async () => {
+    await runHook("hooks/install", { JUJU_HOOK_NAME: "install" });
+    expect(await called("bin/node")).toEqual([
+      `cwd=${charm}`,
+      "home=/root",
+      "hook=install",
+      "./dist/main.cjs",
+      "hook",
+    ]);
+    expect(await called("tools/status-set")).toBeUndefined();
+  });
+
+  test("needs no command but the charm's Node when all is well", async () => {
+    await runHook("hooks/start", { PATH: "/nowhere" });
+    expect(await called("bin/node")).toContain("./dist/main.cjs");
+  });
+
+  test("keeps a HOME that is set", async () => {
+    await runHook("hooks/start", { HOME: "/home/someone" });
+    expect(await called("bin/node")).toContain("home=/home/someone");
+  });
+
+  test("finds the charm by its own place where Juju gives none", async () => {
+    await symlink(join(charm, "hooks/start"), join(charm, "tools/link"));
+    await runHook("tools/link", { JUJU_CHARM_DIR: undefined });
+    expect(await called("bin/node")).toContain(`cwd=${charm}`);
+  });
+
+  test("passes the exit code of the program on", async () => {
+    await writeProgram("bin/node", "#!/bin/sh\nexit 7\n");
+    await expect(runHook("hooks/start")).rejects.toMatchObject({ exitCode: 7 });
+  });
+
+  test.each<[string, () => Promise<void>]>([
+    [
+      "names a loader that this machine does not have",
+      () => writeFile(join(charm, "bin/loader"), "/lib/ld-elsewhere.so.1\n"),
+    ],
+    ["is empty", () => writeFile(join(charm, "bin/loader"), "")],
+    ["is missing", () => rm(join(charm, "bin/loader"))],
+  ])("blocks with the architecture when bin/loader %s", async (_, spoil) => {
+    await spoil();
+    await runHook("hooks/config-changed");
+    const { stdout: machine } = await execa("uname", ["-m"]);
+    expect((await called("tools/status-set"))?.slice(3)).toEqual([
+      "blocked",
+      "--",
+      `this charm was built for another architecture than ${machine}: deploy the charm file for it`,
+    ]);
+    expect(await called("bin/node")).toBeUndefined();
+  });
+
+  test.each<[string, () => Promise<void>]>([
+    ["is missing", () => rm(join(charm, "bin/node"))],
+    ["may not be executed", () => chmod(join(charm, "bin/node"), 0o644)],
+  ])("blocks with a message of its own when bin/node %s", async (_, spoil) => {
+    await spoil();
+    await runHook("hooks/config-changed");
+    expect((await called("tools/status-set"))?.slice(3)).toEqual([
+      "blocked",
+      "--",
+      "bin/node is missing from this charm: deploy the charm file that its build makes",
+    ]);
+  });
+});
+
+async function runHook(
+  path: string,
+  environment: Readonly<Record<string, string | undefined>> = {},
+): Promise<void> {
+  const env = { PATH: `${charm}/tools:/usr/bin:/bin`, JUJU_CHARM_DIR: charm, ...environment };
+  await execa(join(charm, path), { cwd: "/", env, extendEnv: false, stdin: "ignore", timeout: 20_000 });
+}
+
+async function writeProgram(path: string, text: string): Promise<void> {
+  await writeFile(join(charm, path), text);
+  await chmod(join(charm, path), 0o755);
+}
+
+/** What a recorder was called with, undefined when it was not. */
+async function called(path: string): Promise<string[] | undefined> {
+  try {
+    return (await readFile(join(charm, path, "../called"), "utf8")).trimEnd().split("\n");
+  } catch {
+    return undefined;
+  }
+}
