@@ -55,7 +55,7 @@ describe("the stub behind every hook", () => {
   });
 
   test("needs no command but the charm's Node when all is well", async () => {
-    await runHook("hooks/start", { PATH: "/nowhere" });
+    expect((await runHook("hooks/start", { PATH: "/nowhere" })).stderr).toBe("");
     expect(await called("bin/node")).toContain("./dist/main.cjs");
   });
 
@@ -108,12 +108,15 @@ describe("the stub behind every hook", () => {
   });
 });
 
-async function runHook(
-  path: string,
-  environment: Readonly<Record<string, string | undefined>> = {},
-): Promise<void> {
+async function runHook(path: string, environment: Readonly<Record<string, string | undefined>> = {}) {
   const env = { PATH: `${charm}/tools:/usr/bin:/bin`, JUJU_CHARM_DIR: charm, ...environment };
-  await execa(join(charm, path), { cwd: "/", env, extendEnv: false, stdin: "ignore", timeout: 20_000 });
+  return await execa(join(charm, path), {
+    cwd: "/",
+    env,
+    extendEnv: false,
+    stdin: "ignore",
+    timeout: 20_000,
+  });
 }
 
 async function writeProgram(path: string, text: string): Promise<void> {
