@@ -1,6 +1,5 @@
 import { existsSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { performance } from "node:perf_hooks";
 import { recordCall } from "./call-record.ts";
 import { type Call, type Outcome, runCommand } from "./run-command.ts";
 import { changeState, readState } from "./state-file.ts";
@@ -16,7 +15,7 @@ function main([folder = "", name = "", ...argv]: readonly string[]): void {
     hook: JUJU_HOOK_NAME ?? "",
     code: outcome.code,
     stderr: outcome.stderr,
-    ms: Math.round(performance.now()),
+    ms: Math.round(process.uptime() * 1000),
   });
   writeAll(1, outcome.stdout);
   writeAll(2, outcome.stderr);

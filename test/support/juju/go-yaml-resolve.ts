@@ -7,16 +7,16 @@ const words = new Set([
 const integer = /^[-+]?(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+|0[0-7]*|[1-9][0-9]*)$/;
 const signedBinary = /^0b[-+][01]+$/;
 const float = /^[-+]?(0|[1-9][0-9]*)?(\.[0-9]+)?([eE][-+][0-9]+)?$/;
-const pointFloat = /^\.[0-9]+([eE][-+]?[0-9]+)?$/;
+const pointFloat = /^\.\d(_?\d)*([eE][-+]?\d(_?\d)*)?$/;
 const base60 = /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$/;
 const date = /^(\d{4})-(\d{1,2})-(\d{1,2})(.*)$/;
 const time =
-  /^(?:[Tt](\d{1,2}):(\d{1,2}):(\d{1,2})([.,]\d+)?(?:Z|[-+](\d\d):(\d\d))| (\d{1,2}):(\d{1,2}):(\d{1,2})([.,]\d+)?)$/;
+  /^(?:[Tt](\d{1,2}):(\d{1,2}):(\d{1,2})([.,]\d+)?(?:Z|[-+](\d\d):(\d\d))| +(\d{1,2}):(\d{1,2}):(\d{1,2})([.,]\d+)?)$/;
 
 /** True when YAML 1.1, as Juju's library reads it, would take the plain text for something else than a text. */
 export function needsQuotes(text: string): boolean {
   if (words.has(text) || base60.test(text)) return true;
-  if (text.startsWith(".")) return pointFloat.test(text) && Number.isFinite(Number(text));
+  if (text.startsWith(".")) return pointFloat.test(text) && Number.isFinite(Number(text.replaceAll("_", "")));
   if (!/^[-+0-9]/.test(text)) return false;
   return isTimestamp(text) || isNumber(text.replaceAll("_", ""));
 }

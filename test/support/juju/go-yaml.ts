@@ -3,7 +3,7 @@ import { Page, writeText } from "./go-yaml-scalar.ts";
 
 /**
  * Writes a value as Juju's YAML library does: block style, keys in natural order, numbers from a million on in
- * scientific form. No line end follows the last line. Lists may hold scalars only: no hook command prints others.
+ * scientific form. No line end follows the last line. Lists hold scalars only: no hook command prints others.
  */
 export function goYaml(value: Value): string {
   const page = new Page();
@@ -25,9 +25,9 @@ function writeMap(page: Page, map: { readonly [key: string]: Value }, indent: nu
     writeText(page, key, indent, true);
     page.write(":");
     const value = map[key] ?? null;
-    const nested = isMap(value) && Object.keys(value).length > 0;
+    const nested = typeof value === "object" && value !== null && Object.keys(value).length > 0;
     if (!nested) page.write(" ");
-    writeNode(page, value, nested ? indent + 2 : indent);
+    writeNode(page, value, nested && isMap(value) ? indent + 2 : indent);
   }
 }
 

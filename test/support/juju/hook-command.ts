@@ -12,7 +12,7 @@ export interface CommandInput {
 }
 
 /** What a hook command answers. */
-export interface CommandResult {
+interface CommandResult {
   /** The value to print in the chosen format; nothing is printed without it. */
   readonly value?: Value;
   readonly stderr?: string;

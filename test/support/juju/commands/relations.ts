@@ -27,7 +27,9 @@ export const relationList: HookCommand = {
     const relation = given === undefined ? hookRelation(state) : findRelation(state, given);
     if (relation === undefined) throw new UsageError("no relation id specified");
     refuseExtra(args);
-    return { value: flags.get("app") === "true" ? relation["remote-app"] : [...relation.members].sort(byCodePoint) };
+    return {
+      value: flags.get("app") === "true" ? relation["remote-app"] : [...relation.members].sort(byCodePoint),
+    };
   },
 };
 

@@ -1,0 +1,53 @@
+import { parse } from "yaml";
+import { z } from "zod";
+
+/** What the agent needs to know of a charm. */
+export interface CharmMetadata {
+  readonly name: string;
+  /** The endpoint that ties the subordinate to its principal. */
+  readonly endpoint: string;
+  /** Every hook that Juju knows for this charm. */
+  readonly hookNames: ReadonlySet<string>;
+}
+
+const unitHooks = [
+  ...["install", "start", "config-changed", "upgrade-charm", "stop", "remove", "update-status"],
+  ...[
+    "leader-elected",
+    "leader-deposed",
+    "leader-settings-changed",
+    "pre-series-upgrade",
+    "post-series-upgrade",
+  ],
+  ...["collect-metrics", "meter-status-changed"],
+  ...["secret-changed", "secret-expired", "secret-remove", "secret-rotate"],
+];
+const relationEvents = ["created", "joined", "changed", "departed", "broken"];
+
+const endpoints = z
+  .record(z.string(), z.union([z.string(), z.object({ scope: z.string().optional() })]))
+  .default({});
+const schema = z.object({
+  name: z.string(),
+  subordinate: z.literal(true, "the charm is no subordinate: this stand-in runs subordinates only"),
+  requires: endpoints,
+  provides: endpoints,
+  peers: endpoints,
+});
+
+/** Reads `metadata.yaml` of a subordinate charm. Throws when it has no endpoint of container scope. */
+export function readMetadata(text: string | undefined): CharmMetadata {
+  if (text === undefined) throw new Error('archive file "metadata.yaml" not found');
+  const { name, requires, provides, peers } = schema.parse(parse(text, { version: "1.1" }));
+  const container = Object.entries(requires).find(
+    ([, value]) => typeof value === "object" && value.scope === "container",
+  );
+  if (container === undefined) {
+    throw new Error(`subordinate charm "${name}" lacks "requires" relation with container scope`);
+  }
+  const all = [requires, provides, peers].flatMap((group) => Object.keys(group));
+  const ofRelations = all.flatMap((endpoint) =>
+    relationEvents.map((event) => `${endpoint}-relation-${event}`),
+  );
+  return { name, endpoint: container[0], hookNames: new Set([...unitHooks, ...ofRelations]) };
+}

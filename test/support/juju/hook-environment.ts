@@ -1,0 +1,110 @@
+import { randomBytes } from "node:crypto";
+import type { AgentState, HookContext } from "./agent-state.ts";
+import type { UnitPaths } from "./unit-paths.ts";
+
+/** A hook that is about to run. */
+export interface Hook {
+  readonly name: string;
+  /** In relation hooks: the remote unit; empty in created and broken. */
+  readonly remoteUnit?: string;
+  /** In departed hooks: the unit that goes. */
+  readonly departingUnit?: string;
+  /** In secret hooks: the full address of the secret. */
+  readonly secret?: string;
+}
+
+/** The PATH of Juju's agent, after the folder of the hook commands. */
+const agentPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin";
+
+/** Makes the context of a hook: its relation is the one whose endpoint the hook's name begins with. */
+export function hookContext(state: AgentState, hook: Hook): HookContext {
+  const relation = state.relations.find(({ endpoint }) => hook.name.startsWith(`${endpoint}-relation-`));
+  if (relation === undefined && /-relation-\w+$/.test(hook.name)) {
+    throw new Error(`hook ${hook.name} needs a relation, and the unit has none yet: deploy it first`);
+  }
+  const number = randomBytes(8).readBigUInt64BE() >> 1n;
+  return {
+    id: `${state.unit}-${hook.name}-${number}`,
+    hook: hook.name,
+    "relation-id": relation?.id ?? -1,
+    "remote-unit": relation === undefined ? "" : (hook.remoteUnit ?? ""),
+    "remote-app": relation?.["remote-app"] ?? "",
+  };
+}
+
+/** The whole environment of a hook, in the order in which Juju's agent writes it. Nothing is inherited. */
+export function hookEnvironment(
+  state: AgentState,
+  context: HookContext,
+  hook: Hook,
+  paths: UnitPaths,
+): readonly (readonly [string, string])[] {
+  const old = state.juju === "3.6.28";
+  return [
+    ["CHARM_DIR", paths.charm],
+    ["JUJU_CHARM_DIR", paths.charm],
+    ["JUJU_CONTEXT_ID", context.id],
+    ["JUJU_HOOK_NAME", hook.name],
+    ["JUJU_AGENT_SOCKET_ADDRESS", paths.socket],
+    ["JUJU_AGENT_SOCKET_NETWORK", "unix"],
+    ["JUJU_UNIT_NAME", state.unit],
+    ["JUJU_MODEL_UUID", state["model-uuid"]],
+    ["JUJU_MODEL_NAME", state["model-name"]],
+    ["JUJU_API_ADDRESSES", "10.20.0.2:17070"],
+    ...(old ? ([["JUJU_SLA", "unsupported"]] as const) : []),
+    ["JUJU_MACHINE_ID", state.machine],
+    ["JUJU_PRINCIPAL_UNIT", state.principal],
+    ["JUJU_AVAILABILITY_ZONE", state["availability-zone"]],
+    ["JUJU_VERSION", state.juju],
+    ["CLOUD_API_VERSION", ""],
+    ...empty(
+      "JUJU_CHARM_HTTP_PROXY",
+      "JUJU_CHARM_HTTPS_PROXY",
+      "JUJU_CHARM_FTP_PROXY",
+      "JUJU_CHARM_NO_PROXY",
+    ),
+    ...(old ? [] : empty(...traceVariables)),
+    ...relationVariables(state, context, hook),
+    ...secretVariables(state, hook),
+    ["APT_LISTCHANGES_FRONTEND", "none"],
+    ["DEBIAN_FRONTEND", "noninteractive"],
+    ["LANG", "C.UTF-8"],
+    ["TERM", "tmux-256color"],
+    ["PATH", `${paths.tools}:${agentPath}`],
+    ["JUJU_DISPATCH_PATH", `hooks/${hook.name}`],
+  ];
+}
+
+type Pair = readonly [string, string];
+
+const traceVariables = [
+  "JUJU_CHARM_TRACE_CONFIG_HTTP",
+  "JUJU_CHARM_TRACE_CONFIG_GRPC",
+  "JUJU_CHARM_TRACE_CONFIG_CA_CERT",
+];
+
+function empty(...names: readonly string[]): readonly Pair[] {
+  return names.map((name) => [name, ""]);
+}
+
+function relationVariables(state: AgentState, context: HookContext, hook: Hook): readonly Pair[] {
+  const relation = state.relations.find(({ id }) => id === context["relation-id"]);
+  if (relation === undefined) return [];
+  const departing: readonly Pair[] = hook.departingUnit ? [["JUJU_DEPARTING_UNIT", hook.departingUnit]] : [];
+  return [
+    ["JUJU_RELATION", relation.endpoint],
+    ["JUJU_RELATION_ID", `${relation.endpoint}:${relation.id}`],
+    ["JUJU_REMOTE_UNIT", context["remote-unit"]],
+    ["JUJU_REMOTE_APP", context["remote-app"]],
+    ...departing,
+  ];
+}
+
+function secretVariables(state: AgentState, hook: Hook): readonly Pair[] {
+  if (hook.secret === undefined) return [];
+  const id = hook.secret.slice(hook.secret.search(/[^/:]*$/));
+  return [
+    ["JUJU_SECRET_ID", hook.secret],
+    ["JUJU_SECRET_LABEL", state.secrets[id]?.["consumer-label"] ?? ""],
+  ];
+}

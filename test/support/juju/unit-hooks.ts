@@ -1,0 +1,28 @@
+import type { AgentState } from "./agent-state.ts";
+import type { Hook } from "./hook-environment.ts";
+
+/** The hooks of a new subordinate unit, in Juju's order. */
+export function deployHooks({ juju, leader, principal }: AgentState, endpoint: string): readonly Hook[] {
+  const follower = juju === "3.6.28" ? ["leader-settings-changed"] : [];
+  const leadership = leader ? ["leader-elected"] : follower;
+  const names = ["install", `${endpoint}-relation-created`, ...leadership, "config-changed", "start"];
+  const joined = [`${endpoint}-relation-joined`, `${endpoint}-relation-changed`];
+  return [...names.map((name) => ({ name })), ...joined.map((name) => ({ name, remoteUnit: principal }))];
+}
+
+/** The hooks of a unit that goes: the relation is broken before the unit stops. */
+export function removeHooks({ principal }: AgentState, endpoint: string): readonly Hook[] {
+  const departed = { name: `${endpoint}-relation-departed`, remoteUnit: principal, departingUnit: principal };
+  const names = [`${endpoint}-relation-broken`, "stop", "remove"];
+  return [departed, ...names.map((name) => ({ name }))];
+}
+
+/** The hooks of `juju refresh`. */
+export const refreshHooks: readonly Hook[] = [{ name: "upgrade-charm" }, { name: "config-changed" }];
+
+/** Fills in what Juju would tell a hook that a test runs by name alone. */
+export function usualHook(name: string, { principal }: AgentState): Hook {
+  if (/-relation-(joined|changed)$/.test(name)) return { name, remoteUnit: principal };
+  if (name.endsWith("-relation-departed")) return { name, remoteUnit: principal, departingUnit: principal };
+  return { name };
+}
