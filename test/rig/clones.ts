@@ -5,10 +5,11 @@ import { execa } from "execa";
 import { rigCache } from "./cache.ts";
 import { cgroupHierarchies } from "./cgroups.ts";
 
-const script = join(import.meta.dirname, "container.sh");
+// As text: a shell reads a file while it runs, and the file may change under it.
+const script = ["-c", readFileSync(join(import.meta.dirname, "container.sh"), "utf8"), "container.sh"];
 
 /** Exit code of container.sh when another instance owns the clone. */
-const owned = 75;
+export const nameInUse = 75;
 
 /** One container's names on this machine. */
 export interface Clone {
@@ -34,7 +35,7 @@ export function startOwner(
   { recipe, lower, keep }: { recipe: string; lower: readonly string[]; keep: boolean },
 ): ChildProcess {
   mkdirSync(clonesFolder(), { recursive: true });
-  const argv = [script, keep ? "kept" : "attached", clone.folder, clone.name, recipe, lower.join(":")];
+  const argv = [...script, keep ? "kept" : "attached", clone.folder, clone.name, recipe, lower.join(":")];
   const stdin = keep ? "ignore" : "pipe";
   return spawn("sh", [...argv, ...clone.cgroups], { detached: true, stdio: [stdin, "ignore", "ignore"] });
 }
@@ -64,14 +65,14 @@ export async function sweepClones(): Promise<string[]> {
   for (const name of clonesOnDisk()) {
     if (await isAlive(name)) continue;
     const { folder, cgroups } = cloneOf(name);
-    const argv = [script, "sweep", folder, name, "-", "-", ...cgroups];
+    const argv = [...script, "sweep", folder, name, "-", "-", ...cgroups];
     const { exitCode, shortMessage } = await execa("sh", argv, {
       reject: false,
       timeout: 60_000,
       stdin: "ignore",
     });
     if (exitCode === 0) swept.push(name);
-    else if (exitCode !== owned)
+    else if (exitCode !== nameInUse)
       throw new Error(`the leftovers of ${name} could not be taken away: ${shortMessage}`);
   }
   return swept;
@@ -81,6 +82,11 @@ export async function sweepClones(): Promise<string[]> {
 export async function waitForEnd(name: string, limitSeconds: number): Promise<void> {
   if (!(await ownerIsGone(name, limitSeconds)))
     throw new Error(`${name} was not gone within ${limitSeconds} s`);
+}
+
+/** Pid of the process that owns a clone or did so last; undefined while the clone is not there. */
+export function ownerOf(name: string): number | undefined {
+  return factsOf(name)?.owner;
 }
 
 /** The provisioned folders that clones on this machine use. */

@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { Socket } from "node:net";
@@ -8,6 +9,8 @@ import {
   cloneOf,
   type LiveClone,
   liveClones,
+  nameInUse,
+  ownerOf,
   startOwner,
   sweepClones,
   waitForEnd,
@@ -66,8 +69,7 @@ export async function startConductor(options: {
     rmSync(`${clone.folder}.log`, { force: true });
   };
   try {
-    const leader = await Promise.race([booted(clone), over.then((code) => failedToStart(clone, code))]);
-    return conductorOf(clone, recipe, leader, down);
+    return conductorOf(clone, recipe, await booted(clone, owner), down);
   } catch (error) {
     await down();
     throw error;
@@ -105,11 +107,13 @@ function conductorOf(clone: Clone, recipe: RecipeName, leader: number, down: () 
 }
 
 /** Waits until systemd has started everything; both Magnum services must be active then. */
-async function booted(clone: Clone): Promise<number> {
+async function booted(clone: Clone, owner: ChildProcess): Promise<number> {
   const end = performance.now() + bootLimitMs;
   let last = "";
   while (performance.now() < end) {
-    const leader = leaderIn(clone.cgroups[0] ?? "");
+    if (owner.exitCode !== null) failedToStart(clone, owner.exitCode);
+    const isOurs = ownerOf(clone.name) === owner.pid;
+    const leader = isOurs ? leaderIn(clone.cgroups[0] ?? "") : undefined;
     if (leader !== undefined) {
       const state = await stateOf(clone, leader);
       if (state.ready) return leader;
@@ -132,8 +136,8 @@ async function stateOf(clone: Clone, leader: number): Promise<{ ready: boolean; 
   return { ready: code === 0, text: stdout + stderr };
 }
 
-function failedToStart(clone: Clone, code: number | null): never {
-  if (code === 75)
+function failedToStart(clone: Clone, code: number): never {
+  if (code === nameInUse)
     throw new Error(`a conductor of the name ${clone.name} is running: npm run rig -- down ${clone.name}`);
   throw new Error(`the container ${clone.name} ended while it booted (${code})\n${endOfLog(clone)}`);
 }

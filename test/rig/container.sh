@@ -17,21 +17,28 @@ while :; do
   exec 9>"$clone.lock"
   # Whoever looks whether we live holds it for a moment; whoever swept may have unlinked the file that we opened.
   flock --timeout 3 9 || exit 75
-  ! [ "$clone.lock" -ef /proc/self/fd/9 ] || break
+  [ "$(stat -c %d:%i "$clone.lock")" != "$(stat -L -c %d:%i /proc/self/fd/9)" ] || break
 done
 exec >>"$clone.log" 2>&1
 
 box='' told='' cgroups_are_ours=''
 take_away() {
+  set +e
   trap '' TERM INT HUP
   trap - EXIT
-  [ -z "$box" ] || kill -KILL "$box" 2>/dev/null || true
+  if [ -n "$box" ]; then
+    # nspawn is the one child of unshare, which takes it away and ends with it.
+    nspawn=$(cat "/proc/$box/task/$box/children")
+    nspawn=${nspawn%% *}
+    kill -KILL "${nspawn:-$box}"
+    wait "$box"
+  fi 2>/dev/null
   for group; do
     [ -n "$cgroups_are_ours" ] || break
     tries=0
     while [ -d "$group" ] && [ "$tries" -lt 250 ]; do
       # A process of another pid namespace is listed as 0, which would be our own process group.
-      find "$group" -name cgroup.procs -exec cat {} + 2>/dev/null | grep -vx 0 | xargs -r kill -KILL 2>/dev/null || true
+      find "$group" -name cgroup.procs -exec cat {} + 2>/dev/null | grep -vx 0 | xargs -r kill -KILL 2>/dev/null
       find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.02
       tries=$((tries + 1))
     done
@@ -49,7 +56,7 @@ if [ "$mode" = sweep ]; then
 fi
 
 trap 'take_away "$@"' EXIT
-trap 'told=1; exit 0' TERM INT HUP
+trap 'told=1; take_away "$@"' TERM INT HUP
 mkdir "$clone" "$clone/upper" "$clone/work" "$clone/merged"
 chmod 0755 "$clone/upper"
 printf '%s\n' "$recipe" "$mode" "$$" "$lower" >"$clone/facts"

@@ -1,20 +1,20 @@
 import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
 import { execaSync } from "execa";
 import { cgroupHierarchies } from "./cgroups.ts";
 
-/** Programs that the rig runs, the argument that shows that they work, and the Debian package that has them. */
-const programs: readonly (readonly [program: string, argv: readonly string[], debianPackage: string])[] = [
-  ["systemd-nspawn", ["--version"], "systemd-container"],
-  ["debootstrap", ["--version"], "debootstrap"],
-  ["python3", ["-m", "pip", "--version"], "python3-pip"],
-  ["unshare", ["--version"], "util-linux"],
-  ["nsenter", ["--version"], "util-linux"],
-  ["setpriv", ["--version"], "util-linux"],
-  ["flock", ["--version"], "util-linux"],
-  ["mount", ["--version"], "mount"],
-  ["find", ["--version"], "findutils"],
-  ["tar", ["--version"], "tar"],
-  ["gzip", ["--version"], "gzip"],
+/** Programs that the rig runs, and the Debian package that has each. */
+const programs: readonly (readonly [program: string, debianPackage: string])[] = [
+  ["systemd-nspawn", "systemd-container"],
+  ["debootstrap", "debootstrap"],
+  ["unshare", "util-linux"],
+  ["nsenter", "util-linux"],
+  ["setpriv", "util-linux"],
+  ["flock", "util-linux"],
+  ["mount", "mount"],
+  ["find", "findutils"],
+  ["tar", "tar"],
+  ["gzip", "gzip"],
 ];
 
 let known: readonly string[] | undefined;
@@ -28,15 +28,25 @@ export function missingParts(): readonly string[] {
 function missingOnLinux(): string[] {
   const missing: string[] = [];
   if (process.geteuid?.() !== 0) missing.push("root: run it as root, containers are booted");
-  for (const [program, argv, debianPackage] of programs) {
-    if (!works(program, argv))
-      missing.push(
-        `${[program, ...argv].join(" ").replace(/ --version$/, "")}: apt-get install ${debianPackage}`,
-      );
+  for (const [program, debianPackage] of programs) {
+    if (!isOnPath(program)) missing.push(`${program}: apt-get install ${debianPackage}`);
   }
+  if (!pipIsThere()) missing.push("pip of python3: apt-get install python3-pip");
   if (!goIsNewEnough())
     missing.push("go 1.21 or newer: apt-get install golang-go (on Debian 12 from backports)");
   return missing.length > 0 ? missing : missingRights();
+}
+
+function isOnPath(program: string): boolean {
+  const { PATH = "" } = process.env;
+  return PATH.split(delimiter).some((folder) => isAllowed(join(folder, program), constants.X_OK));
+}
+
+function pipIsThere(): boolean {
+  return works("python3", [
+    "-c",
+    "import importlib.util, sys; sys.exit(importlib.util.find_spec('pip') is None)",
+  ]);
 }
 
 /** Go 1.21 is the first that fetches the newer toolchain that helm's module asks for. */
@@ -60,8 +70,9 @@ function missingRights(): string[] {
   }
   const hierarchies = cgroupHierarchies();
   if (hierarchies.length === 0) missing.push("cgroups: nothing usable is mounted on /sys/fs/cgroup");
-  if (!hierarchies.every(isWritable))
-    missing.push("a writable /sys/fs/cgroup: run it in a privileged container");
+  if (!hierarchies.every((folder) => isAllowed(folder, constants.W_OK))) {
+    missing.push("a writable /sys/fs/cgroup: run it on a machine or in a privileged container");
+  }
   return missing;
 }
 
@@ -69,9 +80,9 @@ function works(program: string, argv: readonly string[]): boolean {
   return !execaSync(program, argv, { reject: false, stdio: "ignore", timeout: 30_000 }).failed;
 }
 
-function isWritable(folder: string): boolean {
+function isAllowed(path: string, mode: number): boolean {
   try {
-    accessSync(folder, constants.W_OK);
+    accessSync(path, mode);
     return true;
   } catch {
     return false;

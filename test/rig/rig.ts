@@ -44,15 +44,19 @@ async function main(argv: string[]): Promise<number> {
   }
   const command = Object.hasOwn(commands, word) ? commands[word] : undefined;
   if (command === undefined) throw new WrongUse(`there is no command ${word}`);
+  return await command(rest);
+}
+
+function demandParts(): void {
   const missing = missingParts();
   if (missing.length > 0) throw new Error(`this machine lacks\n  ${missing.join("\n  ")}`);
-  return await command(rest);
 }
 
 async function up(argv: string[]): Promise<number> {
   const { values } = parsed(argv, { recipe: { type: "string" }, name: { type: "string" } }, 0);
   const recipe = recipeNamed(values.recipe ?? "bookworm");
   const name = nameOf(values.name ?? recipe);
+  demandParts();
   const start = performance.now();
   await startConductor({ recipe, name, keep: true });
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
@@ -111,6 +115,7 @@ async function provision(argv: string[]): Promise<number> {
   const { positionals } = parsed(argv, {}, Number.POSITIVE_INFINITY);
   const names =
     positionals.length === 0 ? Object.values(recipes).map(({ name }) => name) : positionals.map(recipeNamed);
+  demandParts();
   const roots = await Promise.all([
     ...names.map(provisionRoot),
     provisionArtifacts().then(({ layer }) => layer),

@@ -57,8 +57,10 @@ UNIT
 systemctl enable magnum-conductor.service magnum-api.service rig-mirror.service
 systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
   e2scrub_reap.service systemd-pstore.service getty@tty1.service console-getty.service
+# debootstrap left the names of the machine that it ran on.
 printf '127.0.0.1 localhost\n' >/etc/hosts
 : >/etc/resolv.conf
+rm -f /etc/hostname
 systemd-machine-id-setup
 
 found=$(runuser -u magnum -- magnum-conductor --version 2>&1 | tail -n 1)
