@@ -15,44 +15,63 @@ export interface MemoryHost extends Host {
   readonly web: Map<string, Uint8Array>;
 }
 
+interface Attributes {
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode?: number;
+}
+
+const ownerMayAll = 0o700;
+
 /**
- * memfs knows no root user: with another owner it refuses what root may do. So owners live in a map of our own, and
- * permission bits are enforced for nobody, as for root.
+ * memfs knows no root user: with another owner, or bits that are off, it refuses what root may do. So owners and bits
+ * live in a map of our own. It also lets a file replace a directory, which no system does.
  */
 function asRoot(real: FsPromises): FsPromises {
-  const owners = new Map<string, { uid: number; gid: number }>();
+  const known = new Map<string, Attributes>();
+  const of = (path: unknown): Attributes => known.get(String(path)) ?? { uid: 0, gid: 0 };
+  const forget = async (path: unknown, work: Promise<void>) => {
+    await work;
+    known.delete(String(path));
+  };
   return {
     ...bound(real),
     chown: async (path, uid, gid) => {
       await real.lstat(path);
-      owners.set(String(path), { uid, gid });
+      known.set(String(path), { ...of(path), uid, gid });
+    },
+    chmod: async (path, mode) => {
+      await real.chmod(path, Number(mode) | ownerMayAll);
+      known.set(String(path), { ...of(path), mode: Number(mode) });
     },
     rename: async (from, to) => {
+      await refuseToReplaceDirectory(real, String(to));
       await real.rename(from, to);
-      const owner = owners.get(String(from));
-      owners.delete(String(from));
-      if (owner) owners.set(String(to), owner);
-      else owners.delete(String(to));
+      known.set(String(to), of(from));
+      known.delete(String(from));
+    },
+    unlink: (path) => forget(path, real.unlink(path)),
+    rmdir: (path) => forget(path, real.rmdir(path)),
+    rm: async (path, options) => {
+      await real.rm(path, options);
+      for (const name of known.keys()) if (`${name}/`.startsWith(`${path}/`)) known.delete(name);
     },
     lstat: (async (path: string) => {
       const stat = await real.lstat(path);
-      return Object.assign(stat, owners.get(String(path)) ?? { uid: 0, gid: 0 });
+      const { mode, ...owner } = of(path);
+      const bits = mode === undefined ? stat.mode : (stat.mode & ~0o7777) | mode;
+      return Object.assign(stat, owner, { mode: bits });
     }) as FsPromises["lstat"],
   };
 }
 
+async function refuseToReplaceDirectory(real: FsPromises, path: string): Promise<void> {
+  const stat = await real.lstat(path).catch(() => undefined);
+  if (stat?.isDirectory()) throw Object.assign(new Error(`EISDIR: ${path}`), { code: "EISDIR" });
+}
+
 function bound(real: FsPromises): FsPromises {
-  const names = [
-    "chmod",
-    "chown",
-    "copyFile",
-    "lstat",
-    "mkdir",
-    "open",
-    "readFile",
-    "readdir",
-    "readlink",
-  ] as const;
+  const names = ["chmod", "chown", "lstat", "mkdir", "open", "readFile", "readdir", "readlink"] as const;
   const more = ["rename", "rm", "rmdir", "unlink"] as const;
   const entries = [...names, ...more].map((name) => [name, (real[name] as () => unknown).bind(real)]);
   return Object.fromEntries(entries) as FsPromises;
@@ -78,9 +97,11 @@ export function memoryHost(options: { files?: Record<string, string>; reply?: Re
       const code = reply.code ?? 0;
       return { ok: code === 0, code, stdout: "", stderr: "", timedOut: false, ...reply };
     },
-    download: async (url, to): Promise<DownloadResult> => {
+    download: async (url, to, { maxBytes }): Promise<DownloadResult> => {
       const bytes = web.get(url);
       if (bytes === undefined) return { ok: false, reason: "HTTP 404" };
+      if (bytes.length > maxBytes) return { ok: false, reason: `more than ${maxBytes} bytes` };
+      if (vol.existsSync(to)) return { ok: false, reason: "EEXIST" };
       await vol.promises.writeFile(to, bytes, { mode: 0o600 });
       return { ok: true, sha256: createHash("sha256").update(bytes).digest("hex"), bytes: bytes.length };
     },
