@@ -8,7 +8,6 @@ export type FsPromises = Pick<
   typeof promises,
   | "chmod"
   | "chown"
-  | "copyFile"
   | "lstat"
   | "mkdir"
   | "open"
@@ -139,10 +138,7 @@ export function hostFs(fs: FsPromises): HostFs {
       ),
     copy: (from, to, ownership) =>
       attempt("write", to, () =>
-        replace(fs, to, ownership, async (temporary) => {
-          await writeNew(fs, temporary, "");
-          await fs.copyFile(from, temporary);
-        }),
+        replace(fs, to, ownership, async (temporary) => writeNew(fs, temporary, await fs.readFile(from))),
       ),
     makeDirectory: (path, ownership) =>
       attempt("make", path, async () => {
