@@ -26,6 +26,7 @@ async function run(argv: readonly string[], options: RunOptions = {}): Promise<C
     cwd: options.cwd ?? "/",
     timeout: options.timeoutMs ?? 60_000,
     forceKillAfterDelay: 2_000,
+    killDescendants: true,
     maxBuffer: 16 * 1024 * 1024,
     stripFinalNewline: false,
     ...(options.input === undefined ? { stdin: "ignore" } : { input: options.input }),
