@@ -58,7 +58,9 @@ export class HookRunner {
     const running = this.#launch(hook, file.path, timeoutMs);
     let terminated = false;
     return {
-      pid: running.pid,
+      get pid() {
+        return running.pid;
+      },
       kill(signal) {
         terminated ||= signal === "SIGTERM" || signal === "SIGKILL";
         running.kill(signal);
