@@ -1,4 +1,4 @@
-import type { Cure, Host } from "../host/host.ts";
+import { type Cure, type Host, HostFault } from "../host/host.ts";
 
 /** What a gate found: open, closed (why, what cures it, who), or not checked (why not). */
 export type GateState =
@@ -28,11 +28,20 @@ export function closed(cure: Cure, reason: string, remedy: string): GateState {
   return { state: "closed", cure, reason, remedy };
 }
 
-/** Judges gates at the same time; the results keep their order. */
+/** Judges gates at the same time; the results keep their order. A fault of the machine closes its gate. */
 export function judge(host: Host, gates: readonly Gate[]): Promise<readonly GateResult[]> {
   return Promise.all(
-    gates.map(async (gate) => ({ id: gate.id, title: gate.title, ...(await gate.check(host)) })),
+    gates.map(async (gate) => ({ id: gate.id, title: gate.title, ...(await stateOf(host, gate)) })),
   );
+}
+
+async function stateOf(host: Host, gate: Gate): Promise<GateState> {
+  try {
+    return await gate.check(host);
+  } catch (error) {
+    if (error instanceof HostFault) return closed(error.cure, error.message, error.remedy);
+    throw error;
+  }
 }
 
 /** The closed ones among some results. */
