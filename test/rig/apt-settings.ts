@@ -22,23 +22,21 @@ const hostBundle = "/etc/ssl/certs/ca-certificates.crt";
 export async function readAptSettings(folder: string): Promise<AptSettings> {
   mkdirSync(folder, { recursive: true });
   const dump = await ask(["apt-config", "dump", "Acquire"]);
-  const lines: string[] = [];
-  for (const line of [`Acquire::https::CAInfo "${hostBundle}";`, ...dump.split("\n")]) {
-    const [, key, value] = /^(\S+) "(.*)";$/.exec(line) ?? [];
-    if (key === undefined || value === undefined || !kept.test(key)) continue;
-    if (value.startsWith("/") && existsSync(value))
-      lines.push(`${key} "${copied(value, lines.length, folder)}";`);
-    else if (key.split("::").length > 2 || value !== "") lines.push(`${key} "${value}";`);
-  }
-  writeFileSync(join(folder, "apt.conf"), `${lines.join("\n")}\n`);
+  const trust = existsSync(hostBundle) ? [`Acquire::https::CAInfo "${hostBundle}";`] : [];
+  const lines = [...trust, ...dump.split("\n")].map((line, index) => forNewRoot(line, `${index}`, folder));
+  writeFileSync(join(folder, "apt.conf"), lines.join(""));
   const archive = await archiveOfThisMachine();
   return archive === undefined ? { folder } : { folder, archive };
 }
 
-function copied(file: string, index: number, folder: string): string {
-  const name = `${index}-${basename(file)}`;
-  copyFileSync(file, join(folder, name));
-  return `${aptSettingsInside}/${name}`;
+/** A line of `apt-config dump` as a new root needs it, with the file that it names copied; empty when it does not. */
+function forNewRoot(line: string, prefix: string, folder: string): string {
+  const [, key, value] = /^(\S+) "(.*)";$/.exec(line) ?? [];
+  if (key === undefined || value === undefined || value === "" || !kept.test(key)) return "";
+  if (!value.startsWith("/") || !existsSync(value)) return `${key} "${value}";\n`;
+  const name = `${prefix}-${basename(value)}`;
+  copyFileSync(value, join(folder, name));
+  return `${key} "${aptSettingsInside}/${name}";\n`;
 }
 
 async function archiveOfThisMachine(): Promise<string | undefined> {

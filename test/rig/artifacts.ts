@@ -21,7 +21,10 @@ import { downloadWheel } from "./wheels.ts";
 /** What the rig calls this machine's processor, as in the names of helm's tarballs. */
 export const architecture = process.arch === "x64" ? "amd64" : process.arch;
 
-const helmVersion = "3.17.3";
+/** The first is what the charm installs by default, the second another one to come from or go to. */
+export const helmVersions = ["3.17.3", "3.17.2"] as const;
+
+export type HelmVersion = (typeof helmVersions)[number];
 
 const drivers: readonly Wheel[] = [
   {
@@ -36,27 +39,30 @@ const drivers: readonly Wheel[] = [
   },
 ];
 
-/** Name of helm's tarball on the mirror. */
-export const helmTarballName = `helm-v${helmVersion}-linux-${architecture}.tar.gz`;
+/** Name of a tarball of helm on the mirror. */
+export function helmTarballName(version: HelmVersion): string {
+  return `helm-v${version}-linux-${architecture}.tar.gz`;
+}
 
 /** What tests download instead of the real thing, and the folder that a container's root gets it from. */
 export interface Artifacts {
   /** A lower folder for the overlay of a container; `srv/mirror` in it is what the mirror serves. */
   readonly layer: string;
   readonly helmTarball: string;
-  /** Lower-case hex. */
-  readonly helmSha256: string;
 }
 
 /** The artifacts in the cache. Throws when they were not provisioned. */
 export function artifacts(): Artifacts {
   const folder = join(artifactsFolder(), artifactsKey());
   if (!existsSync(folder)) throw new Error("the rig's artifacts are not there: npm run rig -- provision");
-  return {
-    layer: join(folder, "layer"),
-    helmTarball: join(folder, "layer/srv/mirror/helm", helmTarballName),
-    helmSha256: readFileSync(join(folder, "helm.sha256"), "utf8").trim(),
-  };
+  const layer = join(folder, "layer");
+  return { layer, helmTarball: join(layer, "srv/mirror/helm", helmTarballName(helmVersions[0])) };
+}
+
+/** sha256, in lower-case hex, of a tarball of helm. Throws when the artifacts were not provisioned. */
+export function helmSha256(version: HelmVersion): string {
+  const { layer } = artifacts();
+  return readFileSync(join(layer, "..", `${helmTarballName(version)}.sha256`), "utf8").trim();
 }
 
 /**
@@ -85,7 +91,7 @@ function artifactsFolder(): string {
 
 /** Changes with what determines the artifacts; the number, with how this file makes them. */
 function artifactsKey(): string {
-  const hash = createHash("sha256").update(JSON.stringify([1, helmVersion, architecture, drivers]));
+  const hash = createHash("sha256").update(JSON.stringify([2, helmVersions, architecture, drivers]));
   return hash.digest("hex").slice(0, 16);
 }
 
@@ -102,11 +108,11 @@ async function build(folder: string, progress: Progress): Promise<void> {
   const served = join(work, "layer/srv/mirror");
   await indexOfWheels(join(served, "simple"), progress);
   mkdirSync(join(served, "helm"), { recursive: true });
-  const tarball = join(served, "helm", helmTarballName);
-  await buildHelm(join(work, "helm"), tarball, progress);
-  rmSync(join(work, "helm"), { recursive: true });
-  const sha256 = createHash("sha256").update(readFileSync(tarball)).digest("hex");
-  writeFileSync(join(work, "helm.sha256"), `${sha256}\n`);
+  for (const version of helmVersions) {
+    const tarball = join(served, "helm", helmTarballName(version));
+    await buildHelm(version, join(work, "build"), tarball, progress);
+    writeFileSync(join(work, `${helmTarballName(version)}.sha256`), `${sha256Of(tarball)}\n`);
+  }
   renameSync(work, folder);
   progress("done");
 }
@@ -135,24 +141,30 @@ function sha256Of(file: string): string {
 }
 
 /** Builds helm and packs it in the layout of the official tarball; the same Go makes the same bytes. */
-async function buildHelm(work: string, tarball: string, progress: Progress): Promise<void> {
+async function buildHelm(
+  version: HelmVersion,
+  work: string,
+  tarball: string,
+  progress: Progress,
+): Promise<void> {
   const module = "helm.sh/helm/v3";
-  const version = `v${helmVersion}`;
+  const tag = `v${version}`;
   const content = join(work, `linux-${architecture}`);
   mkdirSync(content, { recursive: true });
-  progress(`building helm ${version} with Go (minutes the first time)`);
-  const ldflags = `-s -w -X ${module}/internal/version.version=${version}`;
-  await run("go", ["install", "-trimpath", "-ldflags", ldflags, `${module}/cmd/helm@${version}`], {
+  progress(`building helm ${tag} with Go (minutes the first time)`);
+  const ldflags = `-s -w -X ${module}/internal/version.version=${tag}`;
+  await run("go", ["install", "-trimpath", "-ldflags", ldflags, `${module}/cmd/helm@${tag}`], {
     CGO_ENABLED: "0",
     GOBIN: content,
   });
-  const { Dir: source } = JSON.parse(await run("go", ["mod", "download", "-json", `${module}@${version}`]));
+  const { Dir: source } = JSON.parse(await run("go", ["mod", "download", "-json", `${module}@${tag}`]));
   for (const file of ["LICENSE", "README.md"]) copyFileSync(join(source, file), join(content, file));
   await run("tar", [
     ...["--create", "--sort=name", "--format=ustar", "--owner=0", "--group=0", "--numeric-owner"],
     ...["--mode=u=rwX,go=rX", "--mtime=@0", "--use-compress-program=gzip -n", "--file", tarball],
     ...["--directory", work, `linux-${architecture}`],
   ]);
+  rmSync(work, { recursive: true });
 }
 
 async function run(

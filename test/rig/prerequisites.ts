@@ -17,6 +17,8 @@ const programs: readonly (readonly [program: string, debianPackage: string])[] =
   ["gzip", "gzip"],
 ];
 
+const keyring = "/usr/share/keyrings/debian-archive-keyring";
+
 let known: readonly string[] | undefined;
 
 /** One line for each thing that the rig needs and this machine lacks, with what to do about it. */
@@ -30,6 +32,9 @@ function missingOnLinux(): string[] {
   if (process.geteuid?.() !== 0) missing.push("root: run it as root, containers are booted");
   for (const [program, debianPackage] of programs) {
     if (!isOnPath(program)) missing.push(`${program}: apt-get install ${debianPackage}`);
+  }
+  if (!["gpg", "pgp"].some((end) => isAllowed(`${keyring}.${end}`, constants.R_OK))) {
+    missing.push("the keys of Debian's archive: apt-get install debian-archive-keyring");
   }
   if (!pipIsThere()) missing.push("pip of python3: apt-get install python3-pip");
   if (!goIsNewEnough())

@@ -75,12 +75,18 @@ async function build(recipe: Recipe, root: string, progress: Progress): Promise<
   progress("done");
 }
 
+/** Proxies that the tools outside read from the environment. */
+const proxies = Object.entries(process.env)
+  .filter(([name]) => /^(https?|no)_proxy$/i.test(name))
+  .map(([name, value]) => `${name}=${value}`);
+
 /** The set-up script in the root: network of the host, processes and mounts that end with the command. */
 function inside(recipe: Recipe, draft: string, binds: { apt: string; wheels: string }): readonly string[] {
   return [
     ...["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--settings=no", "--timezone=off"],
     ...["--resolv-conf=copy-host", "--console=pipe", `--machine=rig-${recipe.name}`, `--directory=${draft}`],
     ...[`--bind-ro=${binds.apt}:${aptSettingsInside}`, `--setenv=APT_CONFIG=${aptSettingsInside}/apt.conf`],
+    ...proxies.map((variable) => `--setenv=${variable}`),
     ...[`--bind-ro=${binds.wheels}:/run/rig-wheels`, `--bind-ro=${setUpScript}:/run/rig-set-up.sh`],
     ...["sh", "/run/rig-set-up.sh", recipe.magnum, ...recipe.packages],
   ];

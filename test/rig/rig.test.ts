@@ -58,22 +58,19 @@ for (const recipe of ["bookworm", "trixie"] as const)
       }
     });
 
-    it("serves a tarball of the official layout with a helm that tells its version", async () => {
-      await outputOf(conductor, "curl", "--silent", "--fail", "--output", "/tmp/helm.tar.gz", mirror.helmUrl);
+    it.each([
+      { version: "3.17.3", url: mirror.helmUrl, digest: () => mirror.helmSha256 },
+      { version: "3.17.2", url: mirror.otherHelm.url, digest: () => mirror.otherHelm.sha256 },
+    ])("serves helm $version in a tarball of the official layout", async ({ version, url, digest }) => {
+      await outputOf(conductor, "curl", "--silent", "--fail", "--output", "/tmp/helm.tar.gz", url);
       expect(await outputOf(conductor, "sha256sum", "/tmp/helm.tar.gz")).toBe(
-        `${mirror.helmSha256}  /tmp/helm.tar.gz`,
+        `${digest()}  /tmp/helm.tar.gz`,
       );
       const names = (await outputOf(conductor, "tar", "-xvzf", "/tmp/helm.tar.gz", "-C", "/tmp")).split("\n");
       const [folder] = names;
       expect(names).toEqual([folder, `${folder}LICENSE`, `${folder}README.md`, `${folder}helm`]);
-      const version = await outputOf(
-        conductor,
-        `/tmp/${folder}helm`,
-        "version",
-        "--template",
-        "{{.Version}}",
-      );
-      expect(version).toBe("v3.17.3");
+      const argv = [`/tmp/${folder}helm`, "version", "--template", "{{.Version}}"];
+      expect(await outputOf(conductor, ...argv)).toBe(`v${version}`);
     });
 
     it("has no network but its own loopback", async () => {
