@@ -1,3 +1,4 @@
+import type { Ownership } from "../host/host.ts";
 import type { Resource } from "../reconcile/resource.ts";
 import type { Originals } from "./originals.ts";
 import { type Owner, ownerName, ownership, root } from "./owner.ts";
@@ -35,7 +36,7 @@ export function directoryAsBefore(path: string, originals: Originals): Resource 
       const original = await originals.of(host, path);
       if (original === undefined) return { before: true };
       const stat = await host.fs.stat(path);
-      if (original.existed) return { before: stat === undefined || stat.mode === original.mode };
+      if (original.existed) return { before: stat === undefined || samePermissions(stat, original) };
       return { before: stat === undefined || ((await host.fs.list(path)) ?? []).length > 0 };
     },
     apply: async (host) => {
@@ -44,4 +45,8 @@ export function directoryAsBefore(path: string, originals: Originals): Resource 
       else await host.fs.remove(path);
     },
   };
+}
+
+function samePermissions(a: Ownership, b: Ownership): boolean {
+  return a.mode === b.mode && a.uid === b.uid && a.gid === b.gid;
 }
