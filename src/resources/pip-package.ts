@@ -103,6 +103,7 @@ async function fetchWheel(host: Host, it: PipPackage, staging: string): Promise<
   const requirement = [`${it.name}==${it.version}`, ...it.hashes.map((hash) => `--hash=sha256:${hash}`)].join(
     " ",
   );
+  await host.fs.removeTree(staging);
   await host.fs.makeDirectory(staging, ownership(root, "0700"));
   await host.fs.write(`${staging}/requirements.txt`, `${requirement}\n`, ownership(root, "0600"));
   const argv = [it.python, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"];

@@ -1,0 +1,81 @@
+import { type Host, readText } from "../../../src/host/host.ts";
+import { type Program, withoutUser } from "./scripted-host.ts";
+
+interface Installed {
+  version: string;
+  damaged: string[];
+  entryPoint: boolean;
+  /** Milliseconds since the epoch. */
+  changedAt: number;
+}
+
+/** A Python with pip, seen from the one package that matters. Tests change its fields. */
+export interface FakePython {
+  installed: Installed | undefined;
+  /** What the package index says instead of giving a wheel; empty when all is well. */
+  refusal: string;
+  /** What pip says instead of installing or uninstalling. */
+  failure: string;
+  /** The environment that pip was last given. */
+  environment: Readonly<Record<string, string>>;
+  readonly program: Program;
+}
+
+const folder = "/usr/local/lib/python3.11/dist-packages";
+
+/** Where the fake has its packages. */
+export const packageFolder = folder;
+
+/** A Python without the package, at `path`. */
+export function fakePython(path = "/usr/bin/python3"): FakePython {
+  const python: FakePython = {
+    installed: undefined,
+    refusal: "",
+    failure: "",
+    environment: {},
+    program: async (argv, options, host) => {
+      const [program, ...rest] = withoutUser(argv);
+      if (program !== path) return undefined;
+      if (rest[0] === "-" && rest[2] === "magnum.drivers")
+        return { stdout: `${JSON.stringify(describe(python))}\n` };
+      if (rest[0] !== "-m" || rest[1] !== "pip") return undefined;
+      python.environment = options.env ?? {};
+      return await pip(python, rest.slice(2), host);
+    },
+  };
+  return python;
+}
+
+/** Puts the package there, as an installation of that version would. */
+export function install(python: FakePython, version: string): void {
+  python.installed = { version, damaged: [], entryPoint: true, changedAt: Date.now() };
+}
+
+function describe({ installed }: FakePython): unknown {
+  if (installed === undefined) return null;
+  const files = ["magnum_capi_helm/driver.py", `magnum_capi_helm-${installed.version}.dist-info/RECORD`];
+  return {
+    ...installed,
+    location: folder,
+    files: files.map((name) => `${folder}/${name}`),
+    identity: `${installed.version}@${installed.changedAt}`,
+  };
+}
+
+async function pip(python: FakePython, words: readonly string[], host: Host) {
+  if (words[0] === "download") return await download(python, words, host);
+  if (python.failure !== "") return { code: 1, stderr: python.failure };
+  if (words[0] === "uninstall") python.installed = undefined;
+  else install(python, /-(\d+\.\d+\.\d+)-py3/.exec(words.at(-1) ?? "")?.[1] ?? "no wheel");
+  return {};
+}
+
+async function download(python: FakePython, words: readonly string[], host: Host) {
+  if (python.refusal !== "") return { code: 1, stderr: python.refusal };
+  const after = (name: string) => words[words.indexOf(name) + 1] ?? "";
+  const requirement = (await readText(host.fs, after("--requirement"))) ?? "";
+  const version = /==(\S+)/.exec(requirement)?.[1] ?? "";
+  const wheel = `${after("--dest")}/magnum_capi_helm-${version}-py3-none-any.whl`;
+  await host.fs.write(wheel, `wheel of ${version}`, { mode: "0644", uid: 0, gid: 0 });
+  return {};
+}
