@@ -1,7 +1,7 @@
-import { type Host, readText } from "../host/host.ts";
+import type { Host } from "../host/host.ts";
 import type { Resource, State } from "../reconcile/resource.ts";
 import { sha256 } from "./file.ts";
-import type { Originals } from "./originals.ts";
+import type { Original, Originals } from "./originals.ts";
 import { ownership, root } from "./owner.ts";
 
 /** The first and last line of a block in a shared file: what stands between them is ours. */
@@ -17,18 +17,23 @@ interface Split {
   readonly after: string;
 }
 
-/** Finds the block in a text. A begin without an end is a block of that one line: the lines below it stay foreign. */
+/**
+ * Finds the block in a text; several of them, which only a copy made by hand gives, are one that differs. A begin
+ * without an end is a block of that one line: the lines below it stay foreign.
+ */
 export function splitAtBlock(text: string, markers: Markers): Split {
   const lines = text.split(/(?<=\n)/);
   const bare = lines.map((line) => line.trimEnd());
   const first = bare.indexOf(markers.begin);
   if (first === -1) return { before: text, block: undefined, after: "" };
   const end = bare.indexOf(markers.end, first);
-  const last = end === -1 ? first : end;
+  const next = bare.indexOf(markers.begin, first + 1);
+  const last = end === -1 || (next !== -1 && next < end) ? first : end;
+  const rest = splitAtBlock(lines.slice(last + 1).join(""), markers);
   return {
     before: lines.slice(0, first).join(""),
-    block: lines.slice(first, last + 1).join(""),
-    after: lines.slice(last + 1).join(""),
+    block: lines.slice(first, last + 1).join("") + (rest.block ?? ""),
+    after: rest.before + rest.after,
   };
 }
 
@@ -37,8 +42,8 @@ function endedLine(text: string): string {
 }
 
 function withBlock(text: string, markers: Markers, block: string): string {
-  const { before, after } = splitAtBlock(text.replaceAll("\r\n", "\n"), markers);
-  return `${endedLine(before)}${block}${after}`;
+  const { before, after } = splitAtBlock(text, markers);
+  return `${endedLine(before)}${block}${after}`.replaceAll(/\r+\n/g, "\n");
 }
 
 function withoutBlock(text: string, markers: Markers): string {
@@ -72,8 +77,9 @@ export function lineBlock(options: LineBlockOptions): Resource {
     observe: (host) => observeBlock(host, path, markers),
     apply: async (host) => {
       await options.originals.keep(host, path);
-      const text = (await readText(host.fs, path)) ?? "";
-      await host.fs.write(path, withBlock(text, markers, block), ownership(root, "0644"));
+      const text = (await readBytes(host, path)) ?? "";
+      const next = Buffer.from(withBlock(text, markers, block), "latin1");
+      await host.fs.write(path, next, ownership(root, "0644"));
     },
   };
 }
@@ -81,7 +87,7 @@ export function lineBlock(options: LineBlockOptions): Resource {
 async function observeBlock(host: Host, path: string, markers: Markers): Promise<State | "absent"> {
   const stat = await host.fs.stat(path);
   if (stat === undefined) return "absent";
-  const text = stat.kind === "file" ? ((await readText(host.fs, path)) ?? "") : "";
+  const text = stat.kind === "file" ? ((await readBytes(host, path)) ?? "") : "";
   const { block } = splitAtBlock(text, markers);
   return {
     block: block === undefined ? "absent" : sha256(block),
@@ -98,16 +104,35 @@ export function noLineBlock(options: Omit<LineBlockOptions, "lines">): Resource 
     id: `block:${path}`,
     desired: "absent",
     observe: async (host) => {
-      const text = await readText(host.fs, path);
+      const text = await readBytes(host, path);
       if (text === undefined) return "absent";
       const { block } = splitAtBlock(text, markers);
       return block === undefined ? "absent" : { block: sha256(block) };
     },
     apply: async (host) => {
       const original = await options.originals.of(host, path);
-      const rest = withoutBlock((await readText(host.fs, path)) ?? "", markers);
+      const rest = withoutBlock((await readBytes(host, path)) ?? "", markers);
       if (rest === "" && original?.existed === false) return await host.fs.remove(path);
-      await host.fs.write(path, rest, original?.existed ? original : ownership(root, "0644"));
+      const found = Buffer.from(await asFound(host, rest, markers, original), "latin1");
+      await host.fs.write(path, found, original?.existed ? original : ownership(root, "0644"));
     },
   };
+}
+
+/** The text as it was first found, where nothing but our own change of line ends came to it. */
+async function asFound(
+  host: Host,
+  text: string,
+  markers: Markers,
+  original: Original | undefined,
+): Promise<string> {
+  if (original?.existed !== true || original.copy === undefined) return text;
+  const first = withoutBlock((await readBytes(host, original.copy)) ?? "", markers);
+  return withBlock(first, markers, "") === text ? first : text;
+}
+
+/** A file as a text of one character for each byte, so that a byte of others that is no UTF-8 stays what it is. */
+async function readBytes(host: Host, path: string): Promise<string | undefined> {
+  const bytes = await host.fs.read(path);
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString("latin1");
 }
