@@ -1,6 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { parse } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { findConductor } from "../conductor/conductor.ts";
 import { parseConfig } from "../conductor/config.ts";
 import { desiredState } from "../conductor/desired-state.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { judgeKubeconfig } from "../management/kubeconfig.ts";
 import { type OptionName, optionDeclarations, optionSchemas } from "./options.ts";
 
@@ -35,7 +35,10 @@ const schema = z
   });
 
 function withDefaults(raw: RawOptions): RawOptions {
-  return { ...Object.fromEntries(names.map((name) => [name, optionDeclarations[name].default])), ...raw };
+  return {
+    ...Object.fromEntries(names.map((name) => [name, optionDeclarations[name].default ?? ""])),
+    ...raw,
+  };
 }
 
 /** A value as an operator may see it: printable, short, and a URL without its login. */
@@ -50,14 +53,7 @@ function refusalOf(issue: z.core.$ZodIssue, raw: RawOptions): Refusal {
     return { option: issue.keys.join(", "), value: "", accepted: `options named ${names.join(", ")}` };
   }
   const option = String(issue.path[0]);
-  return { option, value: showValue(raw[option]), accepted: acceptedBy(issue) };
-}
-
-/** An option that may also be empty is a union: what its other branch says is what is accepted. */
-function acceptedBy(issue: z.core.$ZodIssue): string {
-  const inner = issue.code === "invalid_union" ? issue.errors.at(-1)?.[0] : undefined;
-  if (inner === undefined) return issue.message;
-  return inner.code === "invalid_type" ? "a text" : `empty, or ${inner.message.replace(/^empty, or /, "")}`;
+  return { option, value: showValue(raw[option]), accepted: issue.message };
 }
 
 /**

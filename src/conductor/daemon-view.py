@@ -1,6 +1,7 @@
 """Prints what a Magnum daemon would see, as JSON: run by its interpreter, as its user, with its arguments.
 
-Argument: a JSON object with "args" (the daemon's configuration arguments) and "options" (pairs of group and name).
+Argument: a JSON object with "args" (the daemon's configuration arguments), "options" (pairs of group and name) and
+"preferred" (the file to name where several set the same value).
 """
 
 import sys
@@ -8,7 +9,9 @@ import sys
 sys.path[:] = [entry for entry in sys.path if entry]
 sys.dont_write_bytecode = True
 
+import glob
 import json
+import os
 
 
 def short(error):
@@ -29,19 +32,41 @@ def drivers():
     return sorted(entry.name for entry, _ in driver.Driver.load_entry_points())
 
 
-def resolve(conf, group, name):
+def files_of(conf):
+    """The files that the daemon parses, with what each sets: section to name to list of raw values."""
+    from oslo_config import cfg
+
+    names = list(conf.config_file or [])
+    for directory in conf.config_dirs or conf.default_config_dirs or []:
+        names += sorted(glob.glob(os.path.join(directory, "*.conf")))
+    parsed = {}
+    for name in names:
+        parsed[name] = {}
+        cfg.ConfigParser(name, parsed[name]).parse()
+    return parsed
+
+
+def origin(files, group, name, value, preferred):
+    """The file that sets this option to this value; oslo.config's own answer mixes up files that share a section."""
+    plain = lambda text: text.replace(" ", "").strip("\"'")
+    setting = [f for f, sections in files.items() if name in sections.get(group, {})]
+    equal = [f for f in setting if plain(files[f][group][name][-1]) == plain(value)]
+    if preferred in equal:
+        return preferred
+    return (equal or setting or [""])[-1]
+
+
+def resolve(conf, files, group, name, preferred):
     """The value that the daemon gets, as text, and the file that it comes from ("" for a default)."""
     try:
         value = conf[group][name]
-        location = conf.get_location(name, group)
     except Exception as error:
         return {"error": short(error)}
     text = ",".join(value) if isinstance(value, list) else str(value)
-    from_file = location is not None and location.location.name == "user"
-    return {"value": text, "file": location.detail if from_file else ""}
+    return {"value": text, "file": origin(files, group, name, text, preferred)}
 
 
-def look(args, options):
+def look(args, options, preferred):
     view = {"drivers": [], "options": {}}
     try:
         conf = parse(args)
@@ -52,9 +77,10 @@ def look(args, options):
         view["drivers"] = drivers()
     except Exception as error:
         view["driverError"] = short(error)
-    view["options"] = {"%s.%s" % (g, n): resolve(conf, g, n) for g, n in options}
+    files = files_of(conf)
+    view["options"] = {"%s.%s" % (g, n): resolve(conf, files, g, n, preferred) for g, n in options}
     return view
 
 
 request = json.loads(sys.argv[1])
-print(json.dumps(look(request["args"], request["options"])))
+print(json.dumps(look(request["args"], request["options"], request["preferred"])))

@@ -1,6 +1,7 @@
 import type { Host } from "../host/host.ts";
 import { asDaemon, type Conductor } from "./conductor.ts";
 import program from "./daemon-view.py";
+import { paths } from "./paths.ts";
 
 /** One option as a daemon resolves it: its value as text, and the file it comes from ("" for a default). */
 export type ResolvedOption = { readonly value: string; readonly file: string } | { readonly error: string };
@@ -29,7 +30,7 @@ export async function viewAsDaemon(
   args: readonly string[],
   options: readonly OptionKey[],
 ): Promise<DaemonView> {
-  const request = JSON.stringify({ args, options });
+  const request = JSON.stringify({ args, options, preferred: paths.dropIn });
   const argv = [...asDaemon(unit), unit.python, "-", request];
   const result = await host.run(argv, { input: program, timeoutMs: 60_000 });
   if (result.ok) return JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as DaemonView;

@@ -60,6 +60,9 @@ export function showArgsGate(unit: Conductor): Gate {
     id: "show-args",
     title: `${services.conductor} would be started with ${configFile} and --config-dir`,
     check: async (host) => {
+      // Debian's LSB functions end every init script of a masked unit, with success and without a word.
+      const { load } = await showUnit(host, services.conductor);
+      if (load === "masked") return { state: "not checked", reason: "masked: the principal is paused" };
       const args = await showArgs(host, unit, paths.conductorInit);
       if ("state" in args) return args;
       if (takesDropIns(args.words)) return open();

@@ -58,12 +58,19 @@ export function plan(host: Host, wish: Wish, watch: Watch = () => {}): Promise<E
 export function apply(host: Host, wish: Wish, watch: Watch = () => {}): Promise<Ending> {
   return locked(host, async () => {
     const ending = await walk(host, wish, "apply", watch);
-    if ((await host.fs.stat(paths.staging)) !== undefined) await host.fs.removeTree(paths.staging);
+    await clearStaging(host);
     if (ending.end !== "report" || wasRefused(ending.report)) return ending;
     await remember(host, wish);
     await recordDaemons(host, ending.config, ending.unit);
     return ending;
   });
+}
+
+/** Takes the staged files away, and our own directory with them if nothing was ever done here. */
+async function clearStaging(host: Host): Promise<void> {
+  if ((await host.fs.stat(paths.staging)) === undefined) return;
+  await host.fs.removeTree(paths.staging);
+  if (((await host.fs.list(paths.state)) ?? []).length === 0) await host.fs.remove(paths.state);
 }
 
 function wasRefused({ outcomes }: Report): boolean {

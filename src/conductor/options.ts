@@ -1,9 +1,10 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** One option as Juju's `config.yaml` declares it. */
 export interface OptionDeclaration {
   readonly type: "string" | "secret";
-  readonly default: string;
+  /** What it is when nobody sets it; absent for one that has to be set. */
+  readonly default?: string;
   readonly description: string;
 }
 
@@ -22,8 +23,10 @@ function isPlainUrl(text: string): boolean {
   return ["http:", "https:"].includes(url.protocol) && url.username === "" && url.password === "";
 }
 
-const url = plainText.refine(isPlainUrl, "an http or https URL without credentials");
-const orEmpty = <T extends z.ZodType>(schema: T) => z.union([z.literal(""), schema]);
+const urlOrEmpty = plainText.refine(
+  (text) => text === "" || isPlainUrl(text),
+  "empty, or an http or https URL without credentials",
+);
 const threePart = /^\d{1,4}\.\d{1,4}\.\d{1,4}$/;
 
 /** Kinds that the driver knows in `api_resources`, spelt as it spells them, with the group of each. */
@@ -99,12 +102,12 @@ const semver = /^\d+\.\d+\.\d+(-[0-9a-z.-]+)?$/;
 export const optionSchemas = {
   kubeconfig: plainText,
   "driver-version": plainText.regex(threePart, "a version of three numbers, such as 1.4.0"),
-  "driver-index-url": orEmpty(url),
+  "driver-index-url": urlOrEmpty,
   "helm-version": plainText.regex(threePart, "a version of three numbers, such as 3.17.3"),
-  "helm-url": orEmpty(url),
-  "helm-sha256": orEmpty(plainText.regex(/^[0-9a-f]{64}$/, "empty, or 64 lower-case hex digits")),
+  "helm-url": urlOrEmpty,
+  "helm-sha256": plainText.regex(/^([0-9a-f]{64})?$/, "empty, or 64 lower-case hex digits"),
   "chart-version": plainText.regex(semver, "an exact version of three numbers, such as 0.25.1"),
-  "chart-repository": orEmpty(url),
+  "chart-repository": urlOrEmpty,
   "chart-name": plainText.regex(
     /^([a-z0-9][a-z0-9-]*|oci:\/\/[a-z0-9][a-z0-9.:/_-]+|\/[A-Za-z0-9._/-]+)$/,
     "a chart's name, an oci:// reference or an absolute path",
@@ -120,9 +123,8 @@ export type OptionName = keyof typeof optionSchemas;
 export const optionDeclarations: Readonly<Record<OptionName, OptionDeclaration>> = {
   kubeconfig: {
     type: "secret",
-    default: "",
     description:
-      "Secret that holds, under the key kubeconfig, the kubeconfig of the Cluster API management cluster. The driver needs a token, or a client certificate with its key; exec, tokenFile and user/password logins do not work. Empty: the unit is blocked until it is set.",
+      "Secret that holds, under the key kubeconfig, the kubeconfig of the Cluster API management cluster. The driver needs a token, or a client certificate with its key; exec, tokenFile and user/password logins do not work. Unset: the unit is blocked until it is set.",
   },
   "driver-version": {
     type: "string",

@@ -2,7 +2,9 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import * as fs from "node:fs/promises";
-import { Readable, Transform } from "node:stream";
+import http, { type IncomingMessage } from "node:http";
+import https from "node:https";
+import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import tls from "node:tls";
@@ -47,11 +49,28 @@ function trustSystemCertificates(): void {
   tls.setDefaultCACertificates([...tls.getCACertificates("default"), ...tls.getCACertificates("system")]);
 }
 
-function downloadFailure(error: unknown): string {
+const maxRedirects = 5;
+
+/** Opens a URL, redirects followed. Node's fetch dies of an assertion with servers that close early, so not that. */
+function openUrl(url: URL, signal: AbortSignal, redirects = maxRedirects): Promise<IncomingMessage> {
+  return new Promise((settle, fail) => {
+    const get = url.protocol === "https:" ? https.get : http.get;
+    get(url, { signal }, (response) => {
+      const { statusCode = 0, headers } = response;
+      if (statusCode === 200) return settle(response);
+      response.resume();
+      const target = URL.parse(headers.location ?? "", url);
+      const follow = statusCode >= 300 && statusCode < 400 && redirects > 0 && target !== null;
+      if (!follow || !/^https?:$/.test(target.protocol)) return fail(new Error(`HTTP ${statusCode}`));
+      openUrl(target, signal, redirects - 1).then(settle, fail);
+    }).on("error", fail);
+  });
+}
+
+function downloadFailure(error: unknown, signal: AbortSignal): string {
+  if (signal.aborted) return "timed out";
   if (!(error instanceof Error)) return String(error);
-  if (error.name === "TimeoutError") return "timed out";
-  const cause = error.cause instanceof Error ? error.cause : error;
-  return "code" in cause ? String(cause.code) : cause.message;
+  return "code" in error ? String(error.code) : error.message;
 }
 
 async function download(
@@ -60,6 +79,7 @@ async function download(
   limits: { maxBytes: number; timeoutMs: number },
 ): Promise<DownloadResult> {
   trustSystemCertificates();
+  const signal = AbortSignal.timeout(limits.timeoutMs);
   const hash = createHash("sha256");
   let bytes = 0;
   const measure = new Transform({
@@ -70,16 +90,12 @@ async function download(
     },
   });
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(limits.timeoutMs) });
-    if (!response.ok || response.body === null) return { ok: false, reason: `HTTP ${response.status}` };
-    await pipeline(
-      Readable.fromWeb(response.body),
-      measure,
-      createWriteStream(to, { flags: "wx", mode: 0o600 }),
-    );
+    const response = await openUrl(new URL(url), signal);
+    await pipeline(response, measure, createWriteStream(to, { flags: "wx", mode: 0o600 }), { signal });
+    if (!response.complete) return { ok: false, reason: "the connection ended early" };
     return { ok: true, sha256: hash.digest("hex"), bytes };
   } catch (error) {
-    return { ok: false, reason: downloadFailure(error) };
+    return { ok: false, reason: downloadFailure(error, signal) };
   }
 }
 

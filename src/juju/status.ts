@@ -7,7 +7,7 @@ export interface UnitStatus {
   readonly message: string;
 }
 
-const width = 200;
+const width = 250;
 
 function short(message: string): string {
   return message.length > width ? `${message.slice(0, width - 3)}...` : message;

@@ -55,8 +55,12 @@ async function fetchArchive(host: Host, it: HelmBinary): Promise<GateState> {
       "is it up and reachable? see helm-url",
     );
   if (got.sha256 !== it.sha256) {
-    const reason = `${it.url} has sha256 ${got.sha256}, and helm-sha256 wants ${it.sha256}`;
-    return closed("operator", reason, "set helm-sha256 to the digest of the archive that you trust");
+    const reason = `helm-sha256=${it.sha256.slice(0, 12)}... is not that of ${it.url}`;
+    return closed(
+      "operator",
+      reason,
+      `set it to the digest of the archive that you trust; got ${got.sha256}`,
+    );
   }
   return await unpack(host, it, archive);
 }

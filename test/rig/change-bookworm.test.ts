@@ -1,0 +1,3 @@
+import { changeTests } from "./change.ts";
+
+changeTests("bookworm");

@@ -1,0 +1,3 @@
+import { driftFilesTests } from "./drift-files.ts";
+
+driftFilesTests("trixie");

@@ -1,0 +1,3 @@
+import { driftSoftwareTests } from "./drift-software.ts";
+
+driftSoftwareTests("bookworm");

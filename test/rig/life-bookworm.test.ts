@@ -1,0 +1,3 @@
+import { lifeTests } from "./life.ts";
+
+lifeTests("bookworm", "3.6.28");

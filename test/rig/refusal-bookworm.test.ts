@@ -1,0 +1,3 @@
+import { refusalTests } from "./refusal.ts";
+
+refusalTests("bookworm");

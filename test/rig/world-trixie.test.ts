@@ -1,0 +1,3 @@
+import { worldTests } from "./world.ts";
+
+worldTests("trixie");
