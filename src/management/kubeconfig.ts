@@ -52,7 +52,7 @@ function judgeContext(config: Mapping, current: string): KubeconfigFinding | und
 
 function parseYaml(text: string): unknown {
   try {
-    return parse(text);
+    return parse(text, { logLevel: "error" });
   } catch {
     return undefined;
   }
