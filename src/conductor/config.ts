@@ -41,11 +41,16 @@ function withDefaults(raw: RawOptions): RawOptions {
   };
 }
 
-/** A value as an operator may see it: printable, short, and a URL without its login. */
+/** A value as an operator may see it: printable ASCII, short, and without what could be a login. */
 export function showValue(value: unknown): string {
-  const text = String(value).replaceAll(/\/\/[^/@\s]*@/g, "//...@");
-  const printable = text.replaceAll(/[^\x20-\x7e]/g, (it) => JSON.stringify(it).slice(1, -1));
+  const text = String(value).replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1...@");
+  const printable = text.replaceAll(/[^\x20-\x7e]/g, escaped);
   return printable.length > 60 ? `${printable.slice(0, 57)}...` : printable;
+}
+
+function escaped(character: string): string {
+  const inJson = JSON.stringify(character).slice(1, -1);
+  return inJson === character ? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}` : inJson;
 }
 
 function refusalOf(issue: z.core.$ZodIssue, raw: RawOptions): Refusal {
@@ -53,7 +58,8 @@ function refusalOf(issue: z.core.$ZodIssue, raw: RawOptions): Refusal {
     return { option: issue.keys.join(", "), value: "", accepted: `options named ${names.join(", ")}` };
   }
   const option = String(issue.path[0]);
-  return { option, value: showValue(raw[option]), accepted: issue.message };
+  const accepted = issue.code === "invalid_type" ? "a text" : issue.message;
+  return { option, value: showValue(raw[option]), accepted };
 }
 
 /**

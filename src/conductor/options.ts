@@ -18,9 +18,7 @@ const plainText = z
   .refine((text) => /^[\x20-\x7e]*$/.test(text), { error: "ASCII only", abort: true });
 
 function isPlainUrl(text: string): boolean {
-  if (!URL.canParse(text) || /[\s"'$\\]/.test(text)) return false;
-  const url = new URL(text);
-  return ["http:", "https:"].includes(url.protocol) && url.username === "" && url.password === "";
+  return URL.canParse(text) && /^https?:\/\/[^/?#@]+([/?#]|$)/.test(text) && !/[\s"'$\\]/.test(text);
 }
 
 const urlOrEmpty = plainText.refine(
@@ -46,10 +44,14 @@ const neverV1beta2 = new Set(["Cluster", "K8sControlPlane", "MachineDeployment",
 
 type Issue = { readonly message: string } | undefined;
 
+function unknownKind(kind: string): Issue {
+  const printable = /^[\x20-\x7e]{1,60}$/.test(kind) ? kind : "one of them";
+  return { message: `${printable} is no kind of the driver: ${Object.keys(apiKinds).join(", ")}` };
+}
+
 function judgeKind(kind: string, value: unknown): Issue {
-  const group = apiKinds[kind];
-  if (group === undefined)
-    return { message: `${kind} is no kind of the driver: ${Object.keys(apiKinds).join(", ")}` };
+  const group = Object.hasOwn(apiKinds, kind) ? apiKinds[kind] : undefined;
+  if (group === undefined) return unknownKind(kind);
   const fields = z
     .strictObject({ api_version: z.string().optional(), plural_name: z.string().optional() })
     .safeParse(value);
