@@ -11,6 +11,9 @@ const script = ["-c", readFileSync(join(import.meta.dirname, "container.sh"), "u
 /** Exit code of container.sh when another instance owns the clone. */
 export const nameInUse = 75;
 
+/** Exit code of container.sh when a cgroup could not be removed. */
+const stillBusy = 76;
+
 /** One container's names on this machine. */
 export interface Clone {
   readonly name: string;
@@ -72,6 +75,7 @@ export async function sweepClones(): Promise<string[]> {
       stdin: "ignore",
     });
     if (exitCode === 0) swept.push(name);
+    else if (exitCode === stillBusy) process.stderr.write(`rig: processes of ${name} are still ending\n`);
     else if (exitCode !== nameInUse)
       throw new Error(`the leftovers of ${name} could not be taken away: ${shortMessage}`);
   }

@@ -7,7 +7,8 @@
 #   CLONE  folder of the overlay; CLONE.lock is locked for as long as this script lives,
 #          CLONE.log has the output and stays when the container ended by itself
 #   LOWER  colon-separated lower folders; CGROUP  one folder for each hierarchy
-# Exits with 75 when another instance owns the clone, with 1 when the container ended by itself.
+# Exits with 75 when another instance owns the clone, with 76 when a cgroup is still busy after 5 s, with 1
+# when the container ended by itself.
 set -eu
 mode=$1 clone=$2 name=$3 recipe=$4 lower=$5
 shift 5
@@ -44,6 +45,10 @@ take_away() {
     done
   done
   rm -rf --one-file-system "$clone"
+  # With the lock left there the next sweep tries again.
+  for group; do
+    [ -z "$cgroups_are_ours" ] || [ ! -d "$group" ] || exit 76
+  done
   [ -z "$told" ] || rm -f "$clone.log"
   rm -f "$clone.lock"
   [ -n "$told" ] || exit 1
