@@ -1,0 +1,419 @@
+import { describe, expect, test } from "vitest";
+import type { Conductor } from "../../src/conductor/conductor.ts";
+import type { DaemonView } from "../../src/conductor/daemon-view.ts";
+import {
+  configArguments,
+  gatesNotChecked,
+  helmOnPathGate,
+  liveGate,
+  showArgsGate,
+  stableGate,
+  viewGates,
+} from "../../src/conductor/gates.ts";
+import { paths } from "../../src/conductor/paths.ts";
+import type { CommandResult } from "../../src/host/host.ts";
+import { type GateResult, judge } from "../../src/reconcile/gate.ts";
+import { type FakeService, fakeSystemd, runningService } from "../support/machine/fake-systemd.ts";
+import { type Program, scriptedHost, withoutUser } from "../support/machine/scripted-host.ts";
+
+const unit: Conductor = {
+  daemon: { user: "magnum", group: "magnum", uid: 111, gid: 112 },
+  home: "/var/lib/magnum",
+  python: "/usr/bin/python3",
+  architecture: "amd64",
+  hasApi: true,
+  apiTakesConfigArguments: false,
+};
+const configFile = `--config-file=${paths.magnumConf}`;
+const wired = `${configFile} --log-file=/x --config-dir ${paths.dropInDirectory}`;
+
+/** What a gate found, without its name. */
+async function found(...[host, gates]: Parameters<typeof judge>) {
+  const [result] = await judge(host, gates);
+  const { id: _id, title: _title, ...state } = result as GateResult;
+  return state;
+}
+
+describe("the arguments of a daemon that choose its configuration", () => {
+  test.each([
+    [wired, `${configFile} --config-dir ${paths.dropInDirectory}`],
+    ["--config-dir=/a --config-file /b -v", "--config-dir=/a --config-file /b"],
+    ["python3 magnum-conductor --log-file=/x", ""],
+    ["--config-dir", ""],
+    ["--config-directory /a --config-files=/b", ""],
+    [`${configFile} ${configFile}`, `${configFile} ${configFile}`],
+  ])("of %j are %j", (words, args) => {
+    expect(configArguments(words.split(" ")).join(" ")).toBe(args);
+  });
+});
+
+describe("show-args", () => {
+  function host(answer: Partial<CommandResult>, more: Partial<FakeService> = {}) {
+    const init: Program = (argv) => (argv.at(-1) === "show-args" ? answer : undefined);
+    return scriptedHost([init, fakeSystemd({ "magnum-conductor": runningService(more) })]);
+  }
+
+  test.each([wired, `${configFile} --config-dir=${paths.dropInDirectory}`])(
+    "that prints %s is fine",
+    async (words) => {
+      expect(await found(host({ stdout: `${words}\n` }), [showArgsGate(unit)])).toEqual({ state: "open" });
+    },
+  );
+
+  test("is asked as the daemon's user, with nothing of our environment", async () => {
+    const machine = host({ stdout: wired });
+    await found(machine, [showArgsGate(unit)]);
+    expect(machine.commands.at(-1)?.join(" ")).toMatch(
+      /^runuser -u magnum -- env -i PATH=\S+ HOME=\S+ LANG=\S+ USER=magnum \/etc\/init\.d\/magnum-conductor show-args$/,
+    );
+  });
+
+  const wiredNot = `magnum-conductor would be started without ${configFile} or --config-dir ${paths.dropInDirectory}`;
+  test.each([
+    [
+      "fails",
+      { code: 2, stderr: "sh: syntax error\nmore\n" },
+      "/etc/init.d/magnum-conductor show-args ends with 2: sh: syntax error",
+    ],
+    [
+      "complains",
+      { stdout: wired, stderr: "cannot open /etc/default\n" },
+      "/etc/init.d/magnum-conductor show-args says: cannot open /etc/default",
+    ],
+    [
+      "prints a carriage return",
+      { stdout: `${wired}\r\n` },
+      "/etc/init.d/magnum-conductor show-args prints a carriage return",
+    ],
+    ["has no directory", { stdout: configFile }, wiredNot],
+    ["has another directory", { stdout: `${configFile} --config-dir /etc/magnum` }, wiredNot],
+    ["has no file", { stdout: `--config-dir ${paths.dropInDirectory}` }, wiredNot],
+  ])("that %s is closed for the operator", async (_, answer, reason) => {
+    expect(await found(host(answer), [showArgsGate(unit)])).toMatchObject({
+      state: "closed",
+      cure: "operator",
+      reason,
+    });
+  });
+
+  test("of a masked unit says nothing, and is not judged", async () => {
+    const masked = host({ stdout: "" }, { load: "masked" });
+    expect(await found(masked, [showArgsGate(unit)])).toMatchObject({ state: "not checked" });
+  });
+});
+
+describe("what the daemons see", () => {
+  const options = [
+    { group: "capi_helm", name: "kubeconfig_file", value: "/etc/magnum/kubeconfig" },
+    { group: "cluster_template", name: "driver", value: "calico,cilium" },
+  ];
+  const right: DaemonView = {
+    drivers: ["k8s_capi_helm_v1", "k8s_fedora_coreos_v1"],
+    options: {
+      "capi_helm.kubeconfig_file": { value: "/etc/magnum/kubeconfig", file: paths.dropIn },
+      "cluster_template.driver": { value: "calico,cilium", file: paths.dropIn },
+    },
+  };
+
+  function machine(view: Partial<DaemonView> | Partial<CommandResult>, more: Partial<Conductor> = {}) {
+    const answer =
+      "stdout" in view || "code" in view
+        ? view
+        : { stdout: `a warning\n${JSON.stringify({ ...right, ...view })}\n` };
+    const python: Program = (argv) =>
+      withoutUser(argv)[0] === unit.python ? (answer as CommandResult) : undefined;
+    const init: Program = (argv) => (argv.at(-1) === "show-args" ? { stdout: wired } : undefined);
+    const host = scriptedHost([python, init, fakeSystemd({ "magnum-conductor": runningService() })]);
+    const gates = viewGates({ ...unit, ...more }, options);
+    return { host, judged: () => judge(host, gates) };
+  }
+
+  test("opens the gates when it is what we have written, with what was seen", async () => {
+    expect(await machine({}).judged()).toMatchObject([
+      { id: "driver-enumerated", state: "open", detail: "k8s_capi_helm_v1, k8s_fedora_coreos_v1" },
+      { id: "magnum-conductor-options", state: "open", detail: `2 options out of ${paths.dropIn}` },
+      { id: "magnum-api-options", state: "open" },
+    ]);
+  });
+
+  test("is asked once for each daemon: the conductor with its arguments, the API with its own", async () => {
+    const { host, judged } = machine({});
+    await judged();
+    await judged();
+    const args = host.commands
+      .filter((argv) => argv.includes("-"))
+      .map((argv) => (JSON.parse(argv.at(-1) ?? "") as { args: string[] }).args.join(" "));
+    expect(args.toSorted()).toEqual(["", `${configFile} --config-dir ${paths.dropInDirectory}`]);
+  });
+
+  test("of an API that is wired like the conductor is asked with its arguments too", async () => {
+    const { host, judged } = machine({}, { apiTakesConfigArguments: true });
+    await judged();
+    expect(host.commands.filter((argv) => argv.at(-1) === "show-args").map((argv) => argv.at(-2))).toEqual([
+      paths.conductorInit,
+      paths.apiInit,
+    ]);
+  });
+
+  test("has no API where there is none", async () => {
+    expect((await machine({}, { hasApi: false }).judged()).map(({ id }) => id)).toEqual([
+      "driver-enumerated",
+      "magnum-conductor-options",
+    ]);
+  });
+
+  test.each([
+    [
+      "no driver of ours",
+      { drivers: ["k8s_fedora_coreos_v1"] },
+      "driver-enumerated",
+      "Magnum does not list k8s_capi_helm_v1",
+    ],
+    [
+      "no driver at all",
+      { drivers: [], driverError: "JSONDecodeError: Expecting value" },
+      "driver-enumerated",
+      "Magnum can't load its drivers: JSONDecodeError: Expecting value",
+    ],
+    [
+      "no configuration",
+      { drivers: [], options: {}, configError: "ConfigFileParseError: /x:2" },
+      "driver-enumerated",
+      "Magnum can't load its drivers: ConfigFileParseError: /x:2",
+    ],
+    [
+      "no configuration for an option either",
+      { options: {}, configError: "ConfigFileParseError: /x:2" },
+      "magnum-conductor-options",
+      "ConfigFileParseError: /x:2",
+    ],
+    [
+      "another value, out of another file",
+      {
+        options: {
+          ...right.options,
+          "cluster_template.driver": { value: "flannel", file: "/etc/magnum/99.conf" },
+        },
+      },
+      "magnum-conductor-options",
+      "[cluster_template] driver is flannel out of /etc/magnum/99.conf, not calico,cilium",
+    ],
+    [
+      "the same value out of another file",
+      {
+        options: {
+          ...right.options,
+          "cluster_template.driver": { value: "calico,cilium", file: "/etc/magnum/99.conf" },
+        },
+      },
+      "magnum-conductor-options",
+      "[cluster_template] driver is calico,cilium out of /etc/magnum/99.conf, not calico,cilium",
+    ],
+    [
+      "Magnum's default",
+      { options: { ...right.options, "cluster_template.driver": { value: "flannel", file: "" } } },
+      "magnum-api-options",
+      "[cluster_template] driver is flannel out of Magnum's default, not calico,cilium",
+    ],
+    [
+      "an option that can't be read",
+      {
+        options: {
+          ...right.options,
+          "capi_helm.kubeconfig_file": { error: "NoSuchOptError: no such option" },
+        },
+      },
+      "magnum-conductor-options",
+      "[capi_helm] kubeconfig_file can't be read: NoSuchOptError: no such option",
+    ],
+    [
+      "no such option",
+      { options: {} },
+      "magnum-conductor-options",
+      "[capi_helm] kubeconfig_file can't be read: unknown",
+    ],
+    [
+      "a program that fails",
+      { code: 1, stderr: "Traceback\nModuleNotFoundError: No module named 'magnum'\n" },
+      "magnum-conductor-options",
+      "ModuleNotFoundError: No module named 'magnum'",
+    ],
+    [
+      "no answer in time",
+      { code: -1, timedOut: true },
+      "driver-enumerated",
+      "Magnum can't load its drivers: no answer within 60 s",
+    ],
+  ])("closes a gate when it is %s", async (_, view, id, reason) => {
+    const results = await machine(view).judged();
+    expect(results.find((result) => result.id === id)).toMatchObject({
+      state: "closed",
+      cure: "operator",
+      reason,
+    });
+  });
+});
+
+describe("helm on the daemons' PATH", () => {
+  const shell = (answer: Partial<CommandResult>) =>
+    scriptedHost([(argv) => (argv.at(-2) === "-c" ? answer : undefined)]);
+  const gate = helmOnPathGate(unit, "3.17.3");
+
+  test("is fine when it is there and of the right version", async () => {
+    const host = shell({ stdout: "/usr/local/bin/helm\nv3.17.3\n" });
+    expect(await found(host, [gate])).toEqual({ state: "open", detail: "/usr/local/bin/helm" });
+  });
+
+  test.each([
+    [{ code: 127 }, "helm is not on the conductor's PATH", `look at PATH in ${paths.conductorDefaults}`],
+    [
+      { stdout: "/usr/bin/helm\nv3.1.0\n" },
+      "the conductor finds /usr/bin/helm, helm v3.1.0",
+      "remove /usr/bin/helm",
+    ],
+    [
+      { code: 126, stdout: "/usr/bin/helm\n" },
+      "the conductor finds /usr/bin/helm, helm that does not run",
+      "remove /usr/bin/helm",
+    ],
+  ])("is closed for %j", async (answer, reason, remedy) => {
+    expect(await found(shell(answer), [gate])).toEqual({ state: "closed", cure: "operator", reason, remedy });
+  });
+});
+
+const pid = 100;
+const root = { mode: "0444", uid: 0, gid: 0 };
+
+/** A conductor that has run for some seconds, with some workers. */
+async function running(seconds: number, workers: number, more: Partial<FakeService> = {}) {
+  const service = runningService({ mainPid: pid, ...more });
+  const host = scriptedHost([fakeSystemd({ "magnum-conductor": service })]);
+  service.startedAt = host.now().getTime() - seconds * 1_000;
+  await host.fs.makeDirectory(`/proc/${pid}/task/${pid}`, { ...root, mode: "0755" });
+  const setWorkers = (count: number) =>
+    host.fs.write(
+      `/proc/${pid}/task/${pid}/children`,
+      Array.from({ length: count }, (_, n) => `${n + 200} `).join(""),
+      root,
+    );
+  await setWorkers(workers);
+  const began = host.now().getTime();
+  return { host, service, setWorkers, waited: () => (host.now().getTime() - began) / 1_000 };
+}
+
+describe("a stable service", () => {
+  const gate = stableGate("magnum-conductor");
+
+  test("has kept its process for 12 s, with workers: no wait for one that runs for long", async () => {
+    const { host, waited } = await running(3_600, 3, { restarts: 2 });
+    expect(await found(host, [gate])).toEqual({
+      state: "open",
+      detail: "MainPID 100, 3 workers, 2 automatic restarts",
+    });
+    expect(waited()).toBe(0);
+  });
+
+  test("is waited for when it has just started", async () => {
+    const { host, waited } = await running(2, 1);
+    expect(await found(host, [gate])).toMatchObject({ state: "open" });
+    expect(waited()).toBe(10);
+  });
+
+  /** Changes the service while the gate waits. */
+  async function whileWaiting(change: (it: Awaited<ReturnType<typeof running>>) => unknown) {
+    const it = await running(2, 1);
+    let slept = 0;
+    const host = {
+      ...it.host,
+      sleep: async (ms: number) => {
+        slept += 1;
+        if (slept === 3) await change(it);
+        await it.host.sleep(ms);
+      },
+    };
+    return await found(host, [gate]);
+  }
+
+  test.each([
+    ["its process changes", { mainPid: 101 }, "magnum-conductor keeps restarting"],
+    ["systemd restarts it", { restarts: 1 }, "magnum-conductor keeps restarting"],
+    ["it is gone", { mainPid: 0, active: "activating" }, "magnum-conductor is not running (activating)"],
+    ["it is masked", { load: "masked" }, "magnum-conductor is masked: the principal is paused"],
+  ] as const)("is none when %s meanwhile", async (_, change, reason) => {
+    expect(await whileWaiting(({ service }) => Object.assign(service, change))).toMatchObject({
+      state: "closed",
+      reason,
+    });
+  });
+
+  test("is none when it has failed, and names the log", async () => {
+    const { host } = await running(5, 0, { mainPid: 0, active: "failed" });
+    expect(await found(host, [gate])).toEqual({
+      state: "closed",
+      cure: "operator",
+      reason: "magnum-conductor is not running (failed)",
+      remedy: "journalctl -u magnum-conductor -n 50",
+    });
+  });
+
+  test("is none when it gets no worker within its time", async () => {
+    const { host, waited } = await running(2, 0);
+    expect(await found(host, [gate])).toMatchObject({
+      state: "closed",
+      reason: "magnum-conductor has no worker",
+    });
+    expect(waited()).toBeLessThan(70);
+  });
+});
+
+describe("the running conductor", () => {
+  const gate = liveGate(unit, "3.17.3");
+
+  async function live(words: string, path: string, more: Partial<FakeService> = {}) {
+    const shell: Program = (argv) =>
+      argv.at(-2) !== "-c"
+        ? undefined
+        : argv.includes("PATH=/sbin:/usr/local/bin")
+          ? { stdout: "/usr/local/bin/helm\nv3.17.3\n" }
+          : { code: 127 };
+    const host = scriptedHost([
+      shell,
+      fakeSystemd({ "magnum-conductor": runningService({ mainPid: pid, ...more }) }),
+    ]);
+    await host.fs.makeDirectory(`/proc/${pid}`, { ...root, mode: "0755" });
+    await host.fs.write(`/proc/${pid}/cmdline`, `/usr/bin/python3 ${words}`.replaceAll(" ", "\0"), root);
+    await host.fs.write(`/proc/${pid}/environ`, `A=1\0PATH=${path}\0`, root);
+    return await found(host, [gate]);
+  }
+
+  test("is fine when its own command line and its own PATH are", async () => {
+    expect(await live(wired, "/sbin:/usr/local/bin")).toEqual({
+      state: "open",
+      detail: "/usr/local/bin/helm",
+    });
+  });
+
+  test.each([
+    [configFile, "/sbin:/usr/local/bin", {}, "operator", "the running conductor has no --config-dir"],
+    [wired, "/sbin", {}, "operator", "helm is not on the conductor's PATH"],
+    [wired, "/sbin", { mainPid: 0 }, "operator", "the conductor is not running"],
+    [
+      wired,
+      "/sbin",
+      { load: "masked", mainPid: 0 },
+      "note",
+      "the conductor is masked: the principal is paused",
+    ],
+  ] as const)("is closed with %j, PATH %s and %j", async (words, path, more, cure, reason) => {
+    expect(await live(words, path, more)).toMatchObject({ state: "closed", cure, reason });
+  });
+});
+
+test("what is not looked at yet is listed with its reason, and never passed", async () => {
+  const results = await judge(scriptedHost([]), gatesNotChecked);
+  expect(results.length).toBeGreaterThan(5);
+  for (const result of results) {
+    expect(result).toMatchObject({ state: "not checked", reason: expect.stringContaining("not built yet") });
+  }
+  expect(new Set(results.map(({ id }) => id)).size).toBe(results.length);
+});
