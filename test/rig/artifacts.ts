@@ -19,10 +19,10 @@ import type { Wheel } from "./recipe.ts";
 import { downloadWheel } from "./wheels.ts";
 
 /** What the rig calls this machine's processor, as in the names of helm's tarballs. */
-export const architecture = process.arch === "x64" ? "amd64" : process.arch;
+const architecture = process.arch === "x64" ? "amd64" : process.arch;
 
 /** The first is what the charm installs by default, the second another one to come from or go to. */
-export const helmVersions = ["3.17.3", "3.17.2"] as const;
+const helmVersions = ["3.17.3", "3.17.2"] as const;
 
 export type HelmVersion = (typeof helmVersions)[number];
 
@@ -52,7 +52,7 @@ export interface Artifacts {
 }
 
 /** The artifacts in the cache. Throws when they were not provisioned. */
-export function artifacts(): Artifacts {
+function artifacts(): Artifacts {
   const folder = join(artifactsFolder(), artifactsKey());
   if (!existsSync(folder)) throw new Error("the rig's artifacts are not there: npm run rig -- provision");
   const layer = join(folder, "layer");

@@ -20,7 +20,7 @@ import { leaderIn } from "./leader.ts";
 import { provisionRoot } from "./provision.ts";
 import { isRecipeName, type RecipeName } from "./recipe.ts";
 
-export type { ExecOptions, ExecResult, RecipeName, Running };
+export type { RecipeName };
 
 /** A booted Magnum conductor of its own: private network, own cgroup, a pristine copy of the root. */
 export interface Conductor {
