@@ -80,11 +80,11 @@ for (const recipe of ["bookworm", "trixie"] as const)
       expect(await outputOf(conductor, "ip", "route", "show", "table", "main")).toBe("");
     });
 
-    it("restarts a service within a few seconds and leaves no process of the old one", async () => {
+    it("restarts the conductor without the 15 s of a lost message bus and leaves no process of the old one", async () => {
       const before = await outputOf(conductor, "pgrep", "-f", "^/usr/bin/python3 /usr/bin/magnum-conductor");
       const start = performance.now();
       await outputOf(conductor, "systemctl", "restart", "magnum-conductor");
-      expect(performance.now() - start).toBeLessThan(8000);
+      expect(performance.now() - start).toBeLessThan(12_000);
       const all = async () =>
         (await conductor.exec(["pgrep", "-f", "magnum-conductor"])).stdout.trim().split("\n");
       await expect.poll(async () => (await all()).length, { timeout: 20_000, interval: 200 }).toBe(3);
