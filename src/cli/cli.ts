@@ -36,7 +36,7 @@ function say(call: Call, document: unknown, text: string): void {
 async function wishFromFile(host: Host, path: string): Promise<Wish> {
   const text = await readText(host.fs, resolve(path));
   if (text === undefined) throw new HostFault(`${path} is not there`, { remedy: "name an existing file" });
-  const options = z.record(z.string(), z.unknown()).safeParse(parse(text));
+  const options = z.record(z.string(), z.unknown()).safeParse(parseYaml(text));
   if (!options.success)
     throw new HostFault(`${path} is no YAML mapping of options`, { remedy: "capi-graft --help" });
   const { kubeconfig, ...rest } = options.data;
@@ -48,6 +48,14 @@ async function wishFromFile(host: Host, path: string): Promise<Wish> {
     throw new HostFault(`${kubeconfig} is not there`, { remedy: "name an existing file" });
   const strings = Object.fromEntries(Object.entries(rest).map(([name, it]) => [name, asOption(it)]));
   return { options: { ...strings, kubeconfig }, kubeconfig: content };
+}
+
+function parseYaml(text: string): unknown {
+  try {
+    return parse(text, { logLevel: "error" });
+  } catch {
+    return undefined;
+  }
 }
 
 /** A YAML file may hold `api-resources` as a mapping: the option is the same as JSON text. */
@@ -102,7 +110,8 @@ async function verify(call: Call, wish: Wish): Promise<number> {
   const full: Report = { ...report, gates };
   const good = inLine(full);
   const drift = report.outcomes.filter(({ outcome }) => outcome !== "unchanged").length;
-  const text = `${renderGates(gates, call.paint)}\n${summary(gates)}${drift === 0 ? "" : `, ${drift} resources differ`}\n`;
+  const differs = drift === 0 ? "" : drift === 1 ? ", 1 resource differs" : `, ${drift} resources differ`;
+  const text = `${renderGates(gates, call.paint)}\n${summary(gates)}${differs}\n`;
   say(call, { "in-line": good, ...full }, text);
   return good ? exit.inLine : exit.drift;
 }

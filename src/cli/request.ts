@@ -16,9 +16,9 @@ export const help = `capi-graft - keep the Cluster API driver grafted onto this 
 
 usage: capi-graft VERB [--json] [--config FILE]
 
-  plan      show what differs from the desired state, old and new; writes nothing
+  plan      show what differs from the desired state, old and new; write nothing
   apply     bring the unit in line: change what differs, restart what must be
-  verify    run every gate from the daemons' point of view; writes nothing
+  verify    run every gate from the daemons' point of view; write nothing
   status    show what is installed and the last desired state
   remove    take back everything that was ever changed here
 

@@ -148,9 +148,9 @@ export function desiredState(config: Config, unit: Conductor, placement: Placeme
   const driver = driverPackage(config, unit);
   const helmVersion = config["helm-version"];
   const proof = (): readonly Gate[] => [
+    showArgsGate(unit),
     ...viewGates(unit, options),
     helmOnPathGate(unit, helmVersion),
-    showArgsGate(unit),
   ];
   const beforeRestart = proof();
   const running = daemons(unit, driver, sha256(dropIn), sha256(block));

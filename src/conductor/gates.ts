@@ -12,6 +12,7 @@ export const driverEntryPoint = { group: "magnum.drivers", name: "k8s_capi_helm_
 
 const configFile = `--config-file=${paths.magnumConf}`;
 const stableMs = 12_000;
+const workersMs = 60_000;
 
 /** The command line that an init script would start its daemon with, asked as the daemon's user. */
 async function showArgs(
@@ -199,7 +200,17 @@ function judgeRunning(service: string, first: UnitStatus, now: UnitStatus): Gate
   return undefined;
 }
 
-/** The service keeps its main process for 12 s (a crash loop takes 2 to 4 s a turn), and has a worker. */
+async function judgeAge(host: Host, service: string, status: UnitStatus): Promise<GateState | undefined> {
+  const age = host.now().getTime() - status.startedAt;
+  if (age < stableMs) return undefined;
+  const workers = await children(host, status.mainPid);
+  if (workers > 0)
+    return open(`MainPID ${status.mainPid}, ${workers} workers, ${status.restarts} automatic restarts`);
+  if (age < workersMs) return undefined;
+  return closed("operator", `${service} has no worker`, `journalctl -u ${service} -n 50`);
+}
+
+/** The service keeps its main process for 12 s (a crash loop takes 2 to 4 s a turn), and gets a worker within 60 s. */
 export function stableGate(service: string): Gate {
   return {
     id: `${service}-stable`,
@@ -208,21 +219,12 @@ export function stableGate(service: string): Gate {
       const first = await showUnit(host, service);
       for (;;) {
         const now = await showUnit(host, service);
-        const fault = judgeRunning(service, first, now);
-        if (fault !== undefined) return fault;
-        const age = host.now().getTime() - now.startedAt;
-        if (age >= stableMs) return await judgeWorkers(host, service, now);
-        await host.sleep(Math.min(1_000, stableMs - age));
+        const state = judgeRunning(service, first, now) ?? (await judgeAge(host, service, now));
+        if (state !== undefined) return state;
+        await host.sleep(1_000);
       }
     },
   };
-}
-
-async function judgeWorkers(host: Host, service: string, status: UnitStatus): Promise<GateState> {
-  const workers = await children(host, status.mainPid);
-  if (workers > 0)
-    return open(`MainPID ${status.mainPid}, ${workers} workers, ${status.restarts} automatic restarts`);
-  return closed("operator", `${service} has no worker`, `journalctl -u ${service} -n 50`);
 }
 
 /** The running conductor's own command line takes the drop-ins, and its own PATH finds helm. */

@@ -59,7 +59,7 @@ function openUrl(url: URL, signal: AbortSignal, redirects = maxRedirects): Promi
       const { statusCode = 0, headers } = response;
       if (statusCode === 200) return settle(response);
       response.resume();
-      const target = URL.parse(headers.location ?? "", url);
+      const target = URL.parse(headers.location ?? "", url.href);
       const follow = statusCode >= 300 && statusCode < 400 && redirects > 0 && target !== null;
       if (!follow || !/^https?:$/.test(target.protocol)) return fail(new Error(`HTTP ${statusCode}`));
       openUrl(target, signal, redirects - 1).then(settle, fail);

@@ -19,20 +19,19 @@ async function setStatus({ status, message }: UnitStatus): Promise<void> {
   await hookCommand("status-set", [status, "--", message]);
 }
 
-/** Tells what is being done: in the status before the first write, and in the log. */
+/** Tells what is being done, in order: in the status before the first write, and in the log. */
 function announce() {
-  const pending: Promise<void>[] = [];
+  let told: Promise<void> | undefined;
   const watch = (progress: Progress) => {
     if (progress.step !== "applying") return;
     const { id, action, drift } = progress.change;
     const keys = drift.map(
       ({ key, observed, desired }) => `${key} ${observed ?? "absent"} -> ${desired ?? "absent"}`,
     );
-    if (pending.length === 0)
-      pending.push(setStatus({ status: "maintenance", message: "grafting the CAPI driver" }));
-    pending.push(log("INFO", `${action} ${id}: ${keys.join(", ")}`));
+    told ??= setStatus({ status: "maintenance", message: "grafting the CAPI driver" });
+    told = told.then(() => log("INFO", `${action} ${id}: ${keys.join(", ")}`));
   };
-  return { watch, told: () => Promise.all(pending) };
+  return { watch, told: async () => await told };
 }
 
 type Kubeconfig = { readonly text: string } | { readonly blocked: string };

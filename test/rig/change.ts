@@ -96,14 +96,14 @@ export function changeTests(recipe: RecipeName): void {
 
     it("a hook that is killed between the write and the restart is finished by the next one", async () => {
       const before = await starts(site.conductor);
-      // SIGSTOP holds systemctl, so that the hook is between the write and the restart for as long as it takes.
+      // A systemctl that sleeps before a restart: the hook is between the write and the restart until it is killed.
       await sh(
         site.conductor,
         'mv /usr/bin/systemctl /usr/bin/systemctl.real && printf \'#!/bin/sh\\n[ "$1" != restart ] || sleep 60\\nexec /usr/bin/systemctl.real "$@"\\n\' > /usr/bin/systemctl && chmod 0755 /usr/bin/systemctl',
       );
       const configuring = site.unit.configure({ "chart-version": "0.24.0" }).catch((error: unknown) => error);
       await waitFor(async () => (await sh(site.conductor, `cat ${dropIn}`)).includes("0.24.0"));
-      await sh(site.conductor, "pkill -KILL -f dist/main.cjs; pkill -KILL -f 'sleep 60' || true");
+      await sh(site.conductor, "pkill -KILL -f 'dist/[m]ain.cjs'; pkill -KILL -f '[s]leep 60' || true");
       await configuring;
       await sh(site.conductor, "mv /usr/bin/systemctl.real /usr/bin/systemctl");
       expect(await starts(site.conductor)).toEqual(before);

@@ -12,7 +12,7 @@ export function lifeTests(recipe: RecipeName, juju: "3.6.28" | "4.0.15"): void {
     beforeAll(async () => {
       site = await makeSite(recipe, { juju });
       await sh(site.conductor, "printf 'ULIMIT=1024' > /etc/default/magnum-conductor");
-      before = await inventory(site.conductor);
+      before = await inventory(site.conductor, "deep");
     });
     afterAll(() => site?.down());
 
@@ -23,7 +23,7 @@ export function lifeTests(recipe: RecipeName, juju: "3.6.28" | "4.0.15"): void {
         status: "blocked",
         message: "set the kubeconfig: juju config magnum-capi-helm kubeconfig=secret:ID",
       });
-      expect(await inventory(site.conductor)).toBe(before);
+      expect(await inventory(site.conductor, "deep")).toBe(before);
     });
 
     it("is active with the driver's version once it is set, and every gate that is checked is open", async () => {
@@ -35,11 +35,11 @@ export function lifeTests(recipe: RecipeName, juju: "3.6.28" | "4.0.15"): void {
       expect(code).toBe(0);
       const checked = document.gates.filter(({ state }) => state !== "not checked");
       expect(checked.map(({ id, state }) => `${id} ${state}`)).toEqual([
+        "show-args open",
         "driver-enumerated open",
         "magnum-conductor-options open",
         "magnum-api-options open",
         "helm-on-path open",
-        "show-args open",
         "magnum-conductor-stable open",
         "magnum-api-stable open",
         "magnum-conductor-live open",
@@ -104,7 +104,7 @@ export function lifeTests(recipe: RecipeName, juju: "3.6.28" | "4.0.15"): void {
     it("leaves the machine as it was before, and the daemons running without the graft", async () => {
       const hooks = await site.unit.remove();
       expect(hooks.map(({ code }) => code)).toEqual(hooks.map(() => 0));
-      expect(await inventory(site.conductor)).toBe(before);
+      expect(await inventory(site.conductor, "deep")).toBe(before);
       expect((await commandLine(site.conductor)).join(" ")).not.toContain("--config-dir");
       expect(await sh(site.conductor, "magnum-driver-manage list-drivers")).not.toContain("k8s_capi_helm_v1");
       expect(await sh(site.conductor, "find / -xdev -name '*.capi-graft-tmp'")).toBe("");

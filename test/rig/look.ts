@@ -7,16 +7,20 @@ export async function sh(conductor: Conductor, script: string): Promise<string> 
   return stdout;
 }
 
-const everything = "/etc /usr/local /usr/lib/python3/dist-packages /var/lib/magnum-capi-helm";
+const touched = "/etc /usr/local /var/lib/magnum-capi-helm";
+const everything = `${touched} /usr/lib/python3/dist-packages`;
 const ownRecords =
   "-path /var/lib/magnum-capi-helm/signature.json -o -path /var/lib/magnum-capi-helm/processes";
 const noise = `\\( -path /etc/ssl/certs -o -name __pycache__ -o ${ownRecords} \\) -prune -o`;
 
-/** Kind, mode, owner, link target and digest of all that a graft could touch, and the states of the units. */
-export async function inventory(conductor: Conductor): Promise<string> {
+/**
+ * Kind, mode, owner, link target and digest of all that a graft could touch, and the states of the units. `deep`
+ * takes the distribution's own Python packages in, which costs seconds.
+ */
+export async function inventory(conductor: Conductor, depth: "usual" | "deep" = "usual"): Promise<string> {
   return await sh(
     conductor,
-    `cd / && for tree in ${everything}; do
+    `cd / && for tree in ${depth === "deep" ? everything : touched}; do
        [ -e "$tree" ] || continue
        find "$tree" ${noise} -printf '%p %y %m %u:%g %l\\n'
        find "$tree" ${noise} -type f -print0 | xargs -0 -r sha256sum

@@ -107,7 +107,7 @@ export function refusalTests(recipe: RecipeName): void {
     const user = (login: string) => good.replace("{token: token-that-no-log-may-show}", login);
     it.each<[title: string, content: string, message: string]>([
       ["empty", "\n", "it is empty"],
-      ["truncated", good.slice(0, 120), "it has no list of contexts: is it cut off?"],
+      ["truncated", good.slice(0, 120), "it has no list of users: is it cut off?"],
       ["no YAML", "{[", "it is not a YAML mapping"],
       ["with an exec login", user("{exec: {command: aws}}"), "its user has exec, which the driver can't use"],
       ["with a tokenFile", user("{tokenFile: /token}"), "its user has tokenFile, which the driver can't use"],
