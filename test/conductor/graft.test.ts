@@ -53,15 +53,15 @@ describe("a fresh conductor", () => {
     expect(report.outcomes.filter(({ outcome }) => outcome !== "changed")).toEqual([]);
     expect(troubles(report)).toEqual([]);
     const open = report.gates.filter(({ state }) => state === "open").map(({ id }) => id);
-    expect(open).toEqual([
+    expect(open.toSorted()).toEqual([
       "driver-enumerated",
-      "magnum-conductor-options",
-      "magnum-api-options",
       "helm-on-path",
-      "show-args",
-      "magnum-conductor-stable",
+      "magnum-api-options",
       "magnum-api-stable",
       "magnum-conductor-live",
+      "magnum-conductor-options",
+      "magnum-conductor-stable",
+      "show-args",
     ]);
     expect(report.gates.filter(({ state }) => state === "closed")).toEqual([]);
     expect(restarts(host.commands)).toEqual(["magnum-conductor", "magnum-api"]);

@@ -1,0 +1,295 @@
+import { describe, expect, test } from "vitest";
+import { stringify } from "yaml";
+import { runCli } from "../../src/cli/cli.ts";
+import { help } from "../../src/cli/request.ts";
+import { paths } from "../../src/conductor/paths.ts";
+import { type Host, readText } from "../../src/host/host.ts";
+import { secrets } from "../support/kubeconfigs.ts";
+import { conductorMachine, wish } from "../support/machine/conductor-machine.ts";
+import { restarts } from "../support/machine/fake-systemd.ts";
+import { listing } from "../support/machine/listing.ts";
+
+const file = "/root/site/capi.yaml";
+const ours = ["/etc", "/usr/local", "/var", "/run"];
+
+/** A conductor with a file of options beside its kubeconfig, and the command to call on it. */
+async function machine(options: object = {}) {
+  const { kubeconfig, options: good } = wish();
+  const settings = { ...good, kubeconfig: "management.kubeconfig", ...options };
+  const it = await conductorMachine({
+    files: { [file]: stringify(settings), "/root/site/management.kubeconfig": kubeconfig },
+  });
+  const call = async (line: string, host: Host = it.host) => {
+    const said = { out: "", err: "" };
+    const code = await runCli(line.split(" "), {
+      host,
+      out: (text) => {
+        said.out += text;
+      },
+      err: (text) => {
+        said.err += text;
+      },
+      colour: false,
+    });
+    for (const secret of secrets) expect(said.out + said.err).not.toContain(secret);
+    return { code, ...said };
+  };
+  return { ...it, call };
+}
+
+describe("capi-graft with --config, on a unit without Juju,", () => {
+  test("plans what differs, writes nothing and ends with 2", async () => {
+    const { host, call } = await machine();
+    const before = await listing(host, ["/"], { times: true });
+    const { code, out, err } = await call(`plan --config ${file}`);
+    expect({ code, err }).toEqual({ code: 2, err: "" });
+    expect(out).toMatch(
+      /^8 resources to change:\n {2}create pip-package:magnum-capi-helm\n {4}version: absent -> 1\.4\.0\n/,
+    );
+    expect(await listing(host, ["/"], { times: true })).toEqual(before);
+  });
+
+  test("applies it, tells its progress, shows the gates and ends with 0", async () => {
+    const { call } = await machine();
+    const { code, out, err } = await call(`apply --config ${file}`);
+    expect(code).toBe(0);
+    expect(err).toMatch(
+      /^judging 2 gates.*\ncreate pip-package:magnum-capi-helm\ncreate helm:\/usr\/local\/bin\/helm\n/,
+    );
+    expect(out).toContain("8 resources changed or held:\n");
+    expect(out).toContain("\n  open         magnum-conductor-live: ");
+    expect(out).toContain("\n  not checked  trust: ");
+  });
+
+  test("knows the last one without the file from then on", async () => {
+    const { call } = await machine();
+    await call(`apply --config ${file}`);
+    const { code, out } = await call("plan");
+    expect(code).toBe(0);
+    expect(out).toMatch(/^nothing differs\ngates:\n {2}open {9}[a-z-]+: /);
+  });
+
+  test("takes api-resources as a mapping as well", async () => {
+    const { host, call } = await machine({
+      "api-resources": { Machine: { api_version: "cluster.x-k8s.io/v1beta2" } },
+    });
+    expect((await call(`apply --config ${file}`)).code).toBe(0);
+    expect(await readText(host.fs, paths.dropIn)).toContain(
+      'api_resources = {"Machine":{"api_version":"cluster.x-k8s.io/v1beta2"}}\n',
+    );
+  });
+});
+
+describe("capi-graft verify", () => {
+  test("judges every gate, counts them and writes nothing", async () => {
+    const { host, call } = await machine();
+    await call(`apply --config ${file}`);
+    const before = await listing(host, ["/"], { times: true });
+    const { code, out } = await call("verify");
+    expect(code).toBe(0);
+    expect(out).toMatch(/\n8 open, 0 closed, 9 not checked\n$/);
+    expect(await listing(host, ["/"], { times: true })).toEqual(before);
+  });
+
+  test("judges them also where something differs, and says so", async () => {
+    const { host, call } = await machine();
+    await call(`apply --config ${file}`);
+    await host.fs.remove(paths.helm);
+    const { code, out } = await call("verify");
+    expect(code).toBe(2);
+    expect(out).toContain("  CLOSED       helm-on-path: ");
+    expect(out).toMatch(/\n6 open, 2 closed, 9 not checked, 1 resource differs\n$/);
+  });
+
+  test("does not restart anything", async () => {
+    const { host, call } = await machine();
+    await call(`apply --config ${file}`);
+    await host.fs.remove(paths.dropIn);
+    host.commands.length = 0;
+    expect((await call("verify")).code).toBe(2);
+    expect(restarts(host.commands)).toEqual([]);
+  });
+});
+
+describe("capi-graft status", () => {
+  test("shows what is wanted and what is there, without the kubeconfig's content", async () => {
+    const { call } = await machine();
+    await call(`apply --config ${file}`);
+    const { code, out } = await call("status");
+    expect(code).toBe(0);
+    expect(out).toContain("desired:\n");
+    expect(out).toContain("\n  kubeconfig: (content not shown)\n");
+    expect(out).toContain("\n  chart-version: 0.25.1\n");
+    expect(out).toMatch(/\n {2}pip-package:magnum-capi-helm: version=1\.4\.0 files=intact /);
+  });
+
+  test("shows what is absent", async () => {
+    const { call } = await machine();
+    expect((await call(`status --config ${file}`)).out).toContain("\n  helm:/usr/local/bin/helm: absent\n");
+  });
+});
+
+describe("capi-graft remove", () => {
+  test("takes everything back, and has nothing to do the second time", async () => {
+    const { host, call } = await machine();
+    const before = await listing(host, ours);
+    await call(`apply --config ${file}`);
+    expect(await call("remove")).toMatchObject({ code: 0 });
+    expect(await listing(host, ours)).toEqual(before);
+    expect(await call("remove")).toMatchObject({ code: 0, out: "nothing was ever changed on this unit\n" });
+  });
+});
+
+describe("with --json", () => {
+  test.each([
+    ["plan", 0],
+    ["verify", 0],
+    ["status", 0],
+    ["apply", 0],
+    ["remove", 0],
+  ])("%s prints one document and nothing else", async (verb, expected) => {
+    const { call } = await machine();
+    await call(`apply --config ${file}`);
+    const { code, out, err } = await call(`${verb} --json`);
+    expect({ code, err }).toEqual({ code: expected, err: "" });
+    expect(out.split("\n")).toHaveLength(2);
+    expect(JSON.parse(out)).toBeTypeOf("object");
+  });
+
+  test("a plan names each resource, its drift and whether all is in line", async () => {
+    const { host, call } = await machine();
+    await call(`apply --config ${file}`);
+    await host.fs.remove(paths.helm);
+    const { code, out } = await call("plan --json");
+    expect(code).toBe(2);
+    const document = JSON.parse(out) as { outcomes: { outcome: string }[] };
+    expect(document).toMatchObject({ "in-line": false, mode: "plan", gates: [] });
+    expect(document.outcomes.filter(({ outcome }) => outcome !== "unchanged")).toMatchObject([
+      { id: "helm:/usr/local/bin/helm", outcome: "drifted", change: { action: "create" } },
+    ]);
+  });
+
+  test("refused options are listed", async () => {
+    const { call } = await machine({ "chart-version": "latest" });
+    const { code, out } = await call(`apply --json --config ${file}`);
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({
+      end: "refused",
+      refusals: [{ option: "chart-version", value: "latest" }],
+    });
+  });
+
+  test("an error is a document too", async () => {
+    const { call } = await machine();
+    const { code, out, err } = await call("plan --json");
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toEqual({
+      error: "nothing was applied on this unit yet",
+      remedy: "give --config FILE, or let the charm do it",
+    });
+    expect(err).toContain("nothing was applied on this unit yet");
+  });
+
+  test.each(["plan", "apply", "verify", "status"])(
+    "a machine without a conductor says so to %s",
+    async (verb) => {
+      const { host, call } = await machine();
+      await host.fs.remove(paths.conductorInit);
+      const { code, out } = await call(`${verb} --json --config ${file}`);
+      expect(code).toBe(1);
+      expect(JSON.parse(out)).toEqual({
+        end: "no-conductor",
+        missing: `${paths.conductorInit} is not there`,
+      });
+    },
+  );
+});
+
+describe("what is wrong is said with the next step:", () => {
+  test("wrong use, with 64", async () => {
+    const { call } = await machine();
+    expect(await call("graft")).toEqual({
+      code: 64,
+      out: "",
+      err: "capi-graft: a verb is needed: plan, apply, verify, status, remove\ncapi-graft --help says more\n",
+    });
+  });
+
+  test.each([
+    [
+      "no such file",
+      "plan --config /root/none.yaml",
+      "/root/none.yaml is not there; next: name an existing file",
+    ],
+    [
+      "a directory",
+      "plan --config /root",
+      "failed to read /root: EISDIR; next: look at /root and its filesystem",
+    ],
+  ])("%s", async (_, line, message) => {
+    const { call } = await machine();
+    expect(await call(line)).toEqual({ code: 1, out: "", err: `capi-graft: ${message}\n` });
+  });
+
+  test.each([
+    ["a list", "- a\n", `${file} is no YAML mapping of options; next: capi-graft --help`],
+    ["nothing", "", `${file} is no YAML mapping of options; next: capi-graft --help`],
+    ["no YAML", "a: [\nb: }", `${file} is no YAML mapping of options; next: capi-graft --help`],
+    [
+      "no kubeconfig",
+      "chart-version: 0.25.1\n",
+      `${file} has no kubeconfig; next: kubeconfig: the path of a file`,
+    ],
+    [
+      "a kubeconfig that is not there",
+      "kubeconfig: none\n",
+      "none is not there; next: name an existing file",
+    ],
+  ])("a file with %s", async (_, text, message) => {
+    const { host, call } = await machine();
+    await host.fs.write(file, text, { mode: "0644", uid: 0, gid: 0 });
+    expect(await call(`plan --config ${file}`)).toEqual({
+      code: 1,
+      out: "",
+      err: `capi-graft: ${message}\n`,
+    });
+  });
+
+  test("refused options, with 1", async () => {
+    const { call } = await machine({ "chart-version": 0.25, "helm-url": "https://user:passw0rd@mirror/" });
+    expect(await call(`apply --config ${file}`)).toEqual({
+      code: 1,
+      out:
+        "refused, nothing was changed:\n" +
+        "helm-url: https://...@mirror/; accepted: empty, or an http or https URL without credentials\n" +
+        "chart-version: 0.25; accepted: a text\n",
+      err: "",
+    });
+  });
+
+  test("a closed gate, with 2", async () => {
+    const { host, call } = await machine();
+    host.web.clear();
+    const { code, out } = await call(`apply --config ${file}`);
+    expect(code).toBe(2);
+    expect(out).toContain("http://mirror/helm.tar.gz does not give helm: HTTP 404");
+  });
+
+  test.each(["apply", "remove"])("another run at work, to %s", async (verb) => {
+    const { host, call } = await machine();
+    await call(`apply --config ${file}`);
+    const busy: Host = { ...host, lock: async () => undefined };
+    expect(await call(verb, busy)).toEqual({ code: 1, out: "another run is at work\n", err: "" });
+  });
+});
+
+test("help is asked for and printed", async () => {
+  const { call } = await machine();
+  expect(await call("--help")).toEqual({ code: 0, out: help, err: "" });
+});
+
+test("a defect of this program is no error message: it is thrown", async () => {
+  const { host, call } = await machine();
+  const broken: Host = { ...host, run: () => Promise.reject(new TypeError("not a function")) };
+  await expect(call(`plan --config ${file}`, broken)).rejects.toThrow(TypeError);
+});

@@ -1,0 +1,110 @@
+import { describe, expect, test } from "vitest";
+import type { Ending } from "../../src/conductor/graft.ts";
+import type { Cure } from "../../src/host/host.ts";
+import { statusFor } from "../../src/juju/status.ts";
+import type { GateResult } from "../../src/reconcile/gate.ts";
+import type { Outcome } from "../../src/reconcile/report.ts";
+
+type Reported = Extract<Ending, { readonly end: "report" }>;
+
+function reported(outcomes: readonly Outcome[], gates: readonly GateResult[] = []): Ending {
+  const parts = { config: {} as Reported["config"], unit: {} as Reported["unit"] };
+  return { end: "report", report: { mode: "apply", outcomes, gates }, ...parts };
+}
+
+const change = { id: "t:a", action: "update", drift: [] } as const;
+const fine: Outcome = { id: "t:fine", outcome: "unchanged" };
+const changed: Outcome = { id: "t:a", outcome: "changed", change };
+const failed = (cure: Cure, reason: string, remedy = ""): Outcome => ({
+  id: "t:a",
+  outcome: "failed",
+  change,
+  reason,
+  remedy,
+  cure,
+});
+const closed = (cure: Cure, id: string): GateResult => ({
+  id,
+  title: id,
+  state: "closed",
+  cure,
+  reason: `${id} is closed`,
+  remedy: `open ${id}`,
+});
+const refused = (value: string): Ending => ({
+  end: "refused",
+  refusals: [
+    { option: "chart-version", value, accepted: "an exact version" },
+    { option: "helm-url", value: "x", accepted: "a URL" },
+  ],
+});
+const missing = "/etc/init.d/magnum-conductor is not there";
+
+describe("the status of a unit", () => {
+  test.each<[string, Ending, string, string]>([
+    ["all is in line", reported([fine]), "active", "Unit is ready"],
+    ["all that differed was changed", reported([fine, changed]), "active", "Unit is ready"],
+    ["another run is at work", { end: "busy" }, "waiting", "another run of capi-graft is at work"],
+    [
+      "Magnum is not there",
+      { end: "no-conductor", missing },
+      "waiting",
+      `waiting for magnum-conductor to be installed: ${missing}`,
+    ],
+    [
+      "an option is refused",
+      refused("latest"),
+      "blocked",
+      "chart-version: latest; accepted: an exact version",
+    ],
+    ["an option is empty", refused(""), "blocked", "chart-version is empty; accepted: an exact version"],
+    [
+      "a resource failed",
+      reported([failed("operator", "disk full", "free space")]),
+      "blocked",
+      "disk full; next: free space",
+    ],
+    [
+      "time cures what failed",
+      reported([failed("time", "mirror down", "wait")]),
+      "waiting",
+      "mirror down; next: wait",
+    ],
+    ["nobody knows a next step", reported([failed("operator", "broken")]), "blocked", "broken"],
+    ["a gate is closed", reported([fine], [closed("operator", "g")]), "blocked", "g is closed; next: open g"],
+    ["time opens a gate", reported([fine], [closed("time", "g")]), "waiting", "g is closed; next: open g"],
+    ["a gate is only noted", reported([fine], [closed("note", "g")]), "active", "g is closed; next: open g"],
+    [
+      "several gates are closed, the worst",
+      reported([fine], [closed("note", "n"), closed("time", "t"), closed("operator", "o")]),
+      "blocked",
+      "o is closed; next: open o",
+    ],
+    [
+      "a resource is held",
+      reported([{ id: "t:a", outcome: "held", change, gates: [closed("time", "g")] }]),
+      "waiting",
+      "g is closed; next: open g",
+    ],
+    [
+      "something differs and nobody knows why",
+      reported([{ id: "t:a", outcome: "drifted", change }]),
+      "waiting",
+      "not in line yet: capi-graft plan says why",
+    ],
+    [
+      "a gate is not checked",
+      reported([fine], [{ id: "g", title: "g", state: "not checked", reason: "later" }]),
+      "active",
+      "Unit is ready",
+    ],
+  ])("when %s", (_, ending, status, message) => {
+    expect(statusFor(ending)).toEqual({ status, message });
+  });
+
+  test("is short enough to be read in juju status, and says where it was cut", () => {
+    const { message } = statusFor(reported([failed("operator", "x".repeat(500), "free space")]));
+    expect(message.length).toBeLessThanOrEqual(260);
+    expect(message).toMatch(/^x{100,}\.\.\.$/);
+  });
+});
