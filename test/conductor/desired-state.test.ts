@@ -46,17 +46,17 @@ describe("the desired state of a unit", () => {
       block:/etc/default/magnum-api
       file:/usr/local/bin/capi-graft
       service:magnum-conductor
-        before: magnum-conductor-not-paused, magnum-conductor-not-stopped, driver-enumerated, magnum-conductor-options, magnum-api-options, helm-on-path, show-args
+        before: magnum-conductor-not-paused, magnum-conductor-not-stopped, show-args, driver-enumerated, magnum-conductor-options, magnum-api-options, helm-on-path
         with: pip-package:magnum-capi-helm
       service:magnum-api
-        before: magnum-api-not-paused, magnum-api-not-stopped, driver-enumerated, magnum-conductor-options, magnum-api-options, helm-on-path, show-args
+        before: magnum-api-not-paused, magnum-api-not-stopped, show-args, driver-enumerated, magnum-conductor-options, magnum-api-options, helm-on-path
         with: pip-package:magnum-capi-helm
       at the end
+        show-args
         driver-enumerated
         magnum-conductor-options
         magnum-api-options
         helm-on-path
-        show-args
         magnum-conductor-stable
         magnum-api-stable
         magnum-conductor-live
