@@ -21,7 +21,8 @@ async function main(door: string | undefined, args: readonly string[]): Promise<
   if (hook === "stop" || hook === "remove") {
     await (await import("./full.ts")).undoHere();
   } else if (quietHooks.has(hook)) {
-    const asked = await nothingToDo();
+    const [config = "", secret = ""] = args;
+    const asked = nothingToDo({ config, secret });
     if (asked !== undefined) await (await import("./full.ts")).reconcileHere(asked);
   }
   return 0;

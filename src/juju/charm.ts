@@ -5,8 +5,8 @@ import type { Host } from "../host/host.ts";
 import type { Progress } from "../reconcile/reconcile.ts";
 import { changesOf, inLine, type Report, troubles } from "../reconcile/report.ts";
 import { ownership, root } from "../resources/owner.ts";
-import { hookCommand } from "./hook-command.ts";
-import { type Asked, getSecret, kubeconfigOf } from "./quiet.ts";
+import { type HookAnswer, hookCommand } from "./hook-command.ts";
+import { type Asked, kubeconfigOf } from "./quiet.ts";
 import { statusFor, type UnitStatus } from "./status.ts";
 
 type Level = "DEBUG" | "INFO" | "WARNING" | "ERROR";
@@ -32,6 +32,10 @@ function announce() {
     told = told.then(() => log("INFO", `${action} ${id}: ${keys.join(", ")}`));
   };
   return { watch, told: async () => await told };
+}
+
+function getSecret(uri: string): Promise<HookAnswer> {
+  return hookCommand("secret-get", ["--format=json", "--refresh", uri]);
 }
 
 type Kubeconfig = { readonly text: string } | { readonly blocked: string };
@@ -76,7 +80,7 @@ async function tell(ending: Ending): Promise<void> {
 
 /** Every hook but stop and remove: the unit is brought in line with the options, and its status says how that went. */
 export async function reconcileHook(host: Host, asked: Asked): Promise<void> {
-  if (asked.config.code !== 0) throw new Error(`config-get failed: ${asked.config.stderr.trim()}`);
+  if (asked.config.code !== 0) throw new Error(`config-get failed (${asked.config.code}): see above`);
   const { kubeconfig, ...options } = JSON.parse(asked.config.stdout) as Record<string, unknown>;
   const uri = typeof kubeconfig === "string" ? kubeconfig : "";
   const secret = await readKubeconfig(uri, asked);

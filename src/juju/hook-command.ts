@@ -4,20 +4,16 @@ import { execFile } from "node:child_process";
 export interface HookAnswer {
   readonly code: number;
   readonly stdout: string;
-  readonly stderr: string;
 }
 
 const timeoutMs = 60_000;
 
-/**
- * Runs one of Juju's hook commands, found on PATH, at most for 60 s. Part of the path that a hook with nothing to do
- * takes, so it loads nothing but `node:child_process`.
- */
+/** Runs one of Juju's hook commands, found on PATH, at most for 60 s. */
 export function hookCommand(name: string, args: readonly string[]): Promise<HookAnswer> {
   return new Promise((settle) => {
-    execFile(name, args, { timeout: timeoutMs, maxBuffer: 8 * 1024 * 1024 }, (error, stdout, stderr) => {
+    execFile(name, args, { timeout: timeoutMs, maxBuffer: 8 * 1024 * 1024 }, (error, stdout) => {
       const code = typeof error?.code === "number" ? error.code : error === null ? 0 : -1;
-      settle({ code, stdout, stderr });
+      settle({ code, stdout });
     });
   });
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { paths } from "../conductor/paths.ts";
 import { readSignature, type Signature, signatureHolds } from "../conductor/signature.ts";
-import { type HookAnswer, hookCommand } from "./hook-command.ts";
+import type { HookAnswer } from "./hook-command.ts";
 
 /** What Juju says when a hook begins: the options, and the kubeconfig's secret if its URI is known. */
 export interface Asked {
@@ -9,16 +9,26 @@ export interface Asked {
   readonly secret?: { readonly uri: string; readonly answer: HookAnswer };
 }
 
-/** Reads a secret's newest revision. */
-export function getSecret(uri: string): Promise<HookAnswer> {
-  return hookCommand("secret-get", ["--format=json", "--refresh", uri]);
+/** Files in which the hook's stub hands on what Juju answers: pipes, read once. */
+export interface AnswerFiles {
+  /** What `config-get --format=json` printed, NUL, its exit code. */
+  readonly config: string;
+  /** The same of `secret-get` for the secret that the signature names; empty where there is no signature. */
+  readonly secret: string;
 }
 
-async function ask(signature: Signature | undefined): Promise<Asked> {
-  const config = hookCommand("config-get", ["--format=json"]);
-  if (signature === undefined) return { config: await config };
-  const secret = getSecret(signature.secret);
-  return { config: await config, secret: { uri: signature.secret, answer: await secret } };
+/** `undefined` where the stub asked nothing, or died while it asked. */
+function readAnswer(file: string): HookAnswer | undefined {
+  const [stdout = "", code] = readFileSync(file, "utf8").split("\0");
+  return code === undefined ? undefined : { code: Number(code), stdout };
+}
+
+function readAsked(files: AnswerFiles, signature: Signature | undefined): Asked {
+  const config = readAnswer(files.config);
+  if (config === undefined) throw new Error("config-get was not asked: run this through the charm's hooks/");
+  if (signature === undefined) return { config };
+  const answer = readAnswer(files.secret);
+  return answer === undefined ? { config } : { config, secret: { uri: signature.secret, answer } };
 }
 
 /** The text of the key `kubeconfig` of a secret; `undefined` when there is none. */
@@ -38,9 +48,9 @@ function sameKubeconfig(asked: Asked): boolean {
  * Decides whether a hook has nothing to do: the options and the kubeconfig are those of the last run, which found the
  * unit in line, and no file or process has changed since. `undefined` means so; else what Juju said is handed on.
  */
-export async function nothingToDo(): Promise<Asked | undefined> {
+export function nothingToDo(files: AnswerFiles): Asked | undefined {
   const signature = readSignature(paths.signature);
-  const asked = await ask(signature);
+  const asked = readAsked(files, signature);
   const same =
     signature !== undefined &&
     asked.config.stdout === signature.config &&

@@ -3,11 +3,17 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { beforeEach, describe, expect, test } from "vitest";
 import { projectRoot } from "../../build/build.ts";
+import { paths } from "../../src/conductor/paths.ts";
 import { scratchFolder } from "./scratch.ts";
 
 /** Writes what it was given into a file beside itself, with the shell's own commands only. */
 const recorder = `#!/bin/sh
 printf '%s\\n' "cwd=$PWD" "home=$HOME" "hook=$JUJU_HOOK_NAME" "$@" >"\${0%/*}/called"
+`;
+
+/** The same, and what is in the two files that it was given. */
+const reader = `${recorder}cat "$3" >"\${0%/*}/config"
+cat "$4" >"\${0%/*}/secret"
 `;
 
 let charm: string;
@@ -19,6 +25,7 @@ beforeEach(async () => {
   await mkdir(join(charm, "tools"));
   await writeProgram("bin/node", recorder);
   await writeProgram("tools/status-set", recorder);
+  await writeProgram("tools/config-get", "#!/bin/sh\n");
   await writeFile(join(charm, "bin/loader"), `${process.execPath}\n`);
 });
 
@@ -50,13 +57,58 @@ describe("the stub behind every hook", () => {
       "hook=install",
       "./dist/main.cjs",
       "hook",
+      expect.stringMatching(/^\/dev\/fd\//),
+      expect.stringMatching(/^\/dev\/fd\//),
     ]);
     expect(await called("tools/status-set")).toBeUndefined();
   });
 
-  test("needs no command but the charm's Node when all is well", async () => {
-    expect((await runHook("hooks/start", { PATH: "/nowhere" })).stderr).toBe("");
-    expect(await called("bin/node")).toContain("./dist/main.cjs");
+  test.each([
+    ["its answer", 'echo "{\\"a\\":1} $*"', '{"a":1} --format=json\n\0' + "0"],
+    ["its failure", "exit 3", "\0" + "3"],
+  ])("asks for the options and hands over %s", async (_, script, handedOver) => {
+    await writeProgram("bin/node", reader);
+    await writeProgram("tools/config-get", `#!/bin/sh\n${script}\n`);
+    await runHook("hooks/config-changed", { JUJU_DISPATCH_PATH: "hooks/config-changed" });
+    expect(await readFile(join(charm, "bin/config"), "utf8")).toBe(handedOver);
+  });
+
+  test("asks for no secret where no signature names one, and knows where the program keeps it", async () => {
+    await writeProgram("bin/node", reader);
+    await writeProgram("tools/secret-get", recorder);
+    expect((await runHook("hooks/install")).stderr).toBe("");
+    expect(await readFile(join(charm, "bin/secret"), "utf8")).toBe("");
+    expect(await called("tools/secret-get")).toBeUndefined();
+    expect(await readFile(join(charm, "hooks/stub"), "utf8")).toContain(`<${paths.signature} `);
+  });
+
+  test("asks for the secret that the signature names", async () => {
+    const signature = join(charm, "signature.json");
+    const text = { config: '{"a":"\\"secret\\":\\"secret:wrong\\""}\n', secret: "secret:cvq", files: {} };
+    await writeFile(signature, `${JSON.stringify(text)}\n`);
+    await writeProgram("bin/node", reader);
+    await writeProgram("tools/secret-get", '#!/bin/sh\nprintf "%s" "$*"\n');
+    const stub = await readFile(join(charm, "hooks/stub"), "utf8");
+    await writeFile(join(charm, "hooks/stub"), stub.replace(paths.signature, signature));
+    await runHook("hooks/update-status", { JUJU_DISPATCH_PATH: "hooks/update-status" });
+    expect(await readFile(join(charm, "bin/secret"), "utf8")).toBe(
+      "--format=json --refresh secret:cvq\0" + "0",
+    );
+  });
+
+  test.each(["stop", "remove", "juju-info-relation-departed", "juju-info-relation-broken"])(
+    "asks for nothing in %s",
+    async (hook) => {
+      await writeProgram("tools/config-get", recorder);
+      await runHook(`hooks/${hook}`, { JUJU_DISPATCH_PATH: `hooks/${hook}` });
+      expect((await called("bin/node"))?.slice(3)).toEqual(["./dist/main.cjs", "hook"]);
+      expect(await called("tools/config-get")).toBeUndefined();
+    },
+  );
+
+  test("is the process that becomes the program", async () => {
+    await writeProgram("bin/node", "#!/bin/sh\nkill -TERM $$\n");
+    await expect(runHook("hooks/start")).rejects.toMatchObject({ signal: "SIGTERM" });
   });
 
   test("keeps a HOME that is set", async () => {
