@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { stringify } from "yaml";
 import { runCli } from "../../src/cli/cli.ts";
 import { help } from "../../src/cli/request.ts";
@@ -8,6 +8,9 @@ import { secrets } from "../support/kubeconfigs.ts";
 import { conductorMachine, wish } from "../support/machine/conductor-machine.ts";
 import { restarts } from "../support/machine/fake-systemd.ts";
 import { listing } from "../support/machine/listing.ts";
+
+// Room for a machine that is busy with the tests of the rig.
+vi.setConfig({ testTimeout: 60_000 });
 
 const file = "/root/site/capi.yaml";
 const ours = ["/etc", "/usr/local", "/var", "/run"];

@@ -1,9 +1,12 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { type Config, parseConfig, type RawOptions } from "../../src/conductor/config.ts";
 import { daemonOptions, describeDropIn, renderDropIn } from "../../src/conductor/drop-in.ts";
 import { kubeconfigText } from "../support/kubeconfigs.ts";
 import { readAsOslo } from "../support/oslo-reader.ts";
+
+// Room for a machine that is busy with the tests of the rig.
+vi.setConfig({ testTimeout: 60_000 });
 
 const kubeconfig = kubeconfigText();
 

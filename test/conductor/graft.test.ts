@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { apply, type Ending, lastWish, plan, undo, type Wish, watched } from "../../src/conductor/graft.ts";
 import { paths } from "../../src/conductor/paths.ts";
 import { type Host, readText } from "../../src/host/host.ts";
@@ -7,6 +7,9 @@ import { conductorMachine, wish } from "../support/machine/conductor-machine.ts"
 import { packageFolder } from "../support/machine/fake-python.ts";
 import { restarts } from "../support/machine/fake-systemd.ts";
 import { listing } from "../support/machine/listing.ts";
+
+// Room for a machine that is busy with the tests of the rig.
+vi.setConfig({ testTimeout: 60_000 });
 
 const ours = ["/etc", "/usr/local", "/var", "/run"];
 

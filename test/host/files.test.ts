@@ -1,9 +1,12 @@
 import * as real from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { type FsPromises, hostFs } from "../../src/host/files.ts";
 import { HostFault } from "../../src/host/host.ts";
 import { scratchFolder } from "../bundle/scratch.ts";
+
+// Room for a machine that is busy with the tests of the rig.
+vi.setConfig({ testTimeout: 60_000 });
 
 interface Seen {
   readonly after: string;

@@ -1,7 +1,10 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { readText } from "../../src/host/host.ts";
 import { memoryHost } from "../../src/host/memory-host.ts";
 import { hostContract } from "./contract.ts";
+
+// Room for a machine that is busy with the tests of the rig.
+vi.setConfig({ testTimeout: 60_000 });
 
 hostContract(async () => {
   const host = memoryHost();

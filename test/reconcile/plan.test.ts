@@ -1,7 +1,10 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { planAll, planChange } from "../../src/reconcile/plan.ts";
 import type { Change, Resource, ResourceId, State } from "../../src/reconcile/resource.ts";
+
+// Room for a machine that is busy with the tests of the rig.
+vi.setConfig({ testTimeout: 60_000 });
 
 function wanting(desired: State | "absent", more: Partial<Resource> = {}): Resource {
   return { id: "toy:one", desired, observe: async () => "absent", apply: async () => {}, ...more };

@@ -1,11 +1,14 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { readText } from "../../src/host/host.ts";
 import { type MemoryHost, memoryHost } from "../../src/host/memory-host.ts";
 import { sha256 } from "../../src/resources/file.ts";
 import { lineBlock, noLineBlock, renderBlock, splitAtBlock } from "../../src/resources/line-block.ts";
 import { originals } from "../../src/resources/originals.ts";
 import { applyAlone, fourFacts, planAlone } from "../support/four-facts.ts";
+
+// Room for a machine that is busy with the tests of the rig.
+vi.setConfig({ testTimeout: 60_000 });
 
 const path = "/etc/default/magnum-conductor";
 const markers = { begin: "# BEGIN ours: written by the charm", end: "# END ours" };

@@ -3,8 +3,11 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { scratchFolder } from "../bundle/scratch.ts";
+
+// Room for a machine that is busy with the tests of the rig.
+vi.setConfig({ testTimeout: 60_000 });
 
 const probe = await readFile(join(import.meta.dirname, "../../src/resources/pip-package.py"), "utf8");
 const python = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : "python3";

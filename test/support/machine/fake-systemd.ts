@@ -15,7 +15,7 @@ export interface FakeService {
 }
 
 /** systemd's own form with `--timestamp=us+utc`. */
-export function timestamp(ms: number): string {
+function timestamp(ms: number): string {
   if (ms === 0) return "";
   const [, date, time, fraction] = /^(.+)T(.+)\.(\d+)Z$/.exec(new Date(ms).toISOString()) ?? [];
   const day = new Date(ms).toUTCString().slice(0, 3);
