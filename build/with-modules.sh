@@ -3,7 +3,8 @@
 # not there or is older than the lock file, then runs the command under the Node of node_modules.
 set -eu
 cd "$(dirname "$0")/.."
-if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+installed=node_modules/.package-lock.json
+if [ ! -e "$installed" ] || [ -n "$(find package-lock.json -newer "$installed")" ]; then
   echo "installing the packages of package-lock.json" >&2
   npm ci --no-audit --no-fund >&2
 fi

@@ -26,7 +26,7 @@ function renderDrift({ key, observed, desired }: Drift, color: Paint): string {
 }
 
 /** One change with what was found and what is wanted, a line for each key. */
-export function renderChange(change: Change, color: Paint): string {
+function renderChange(change: Change, color: Paint): string {
   return [
     `  ${color("bold", `${change.action} ${change.id}`)}`,
     ...change.drift.map((drift) => renderDrift(drift, color)),

@@ -4,7 +4,7 @@ import program from "./daemon-view.py";
 import { paths } from "./paths.ts";
 
 /** One option as a daemon resolves it: its value as text, and the file it comes from ("" for a default). */
-export type ResolvedOption = { readonly value: string; readonly file: string } | { readonly error: string };
+type ResolvedOption = { readonly value: string; readonly file: string } | { readonly error: string };
 
 /** What a daemon would see if it started now. */
 export interface DaemonView {

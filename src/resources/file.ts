@@ -10,7 +10,7 @@ export function sha256(content: string | Uint8Array): string {
 }
 
 /** Shows more of a file's content in its state than the digest, key by key, so that a plan can name what differs. */
-export type Describe = (content: string) => State;
+type Describe = (content: string) => State;
 
 interface FileOptions {
   readonly path: string;

@@ -23,7 +23,7 @@ users:
 }
 
 /** The charm that the build made. Throws where there is none. */
-export function charmFile(): string {
+function charmFile(): string {
   const [charm] = globSync(join(import.meta.dirname, "../../dist/*-amd64.charm"));
   if (charm === undefined) throw new Error("dist/ holds no charm: npm run build");
   return charm;
