@@ -1,0 +1,75 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { acceptedBy, optionsPage, renderOptions } from "../../build/reference.ts";
+import type { Conductor } from "../../src/conductor/conductor.ts";
+import { parseConfig } from "../../src/conductor/config.ts";
+import { desiredState } from "../../src/conductor/desired-state.ts";
+import { type OptionName, optionDeclarations } from "../../src/conductor/options.ts";
+import { kubeconfigText } from "../support/kubeconfigs.ts";
+
+const page = readFileSync(optionsPage, "utf8");
+
+/** The part of a page below one of its headings of level 2. */
+function section(text: string, heading: string): string {
+  const at = `\n${text}`.split(`\n## ${heading}\n`)[1];
+  return at?.split("\n## ")[0] ?? "";
+}
+
+describe("docs/reference/options.md", () => {
+  test("is what npm run docs writes", () => {
+    expect(page === renderOptions(), "it differs from the options: npm run docs").toBe(true);
+  });
+
+  test("has a heading for each option, in their order", () => {
+    const headings = [...page.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading);
+    expect(headings).toEqual(Object.keys(optionDeclarations));
+  });
+
+  test.each(Object.entries(optionDeclarations))("says all that is declared of %s", (name, option) => {
+    const text = section(page, name);
+    expect(text).toContain(option.description);
+    expect(text).toContain(`- type: ${option.type}`);
+    expect(text).toContain(option.default || (option.default === "" ? "empty" : "it has to be set"));
+  });
+
+  test("says what each option accepts, in the words of its refusal", () => {
+    const restricted = Object.keys(optionDeclarations).filter((name) => name !== "kubeconfig");
+    for (const name of restricted) {
+      const accepted = acceptedBy(name as OptionName);
+      expect(accepted, name).toBeDefined();
+      expect(section(page, name)).toContain(`- accepted: ${accepted}`);
+      expect(parseConfig({ [name]: "~" }, kubeconfigText())).toContainEqual({
+        option: name,
+        value: "~",
+        accepted,
+      });
+    }
+  });
+});
+
+describe("docs/reference/gates.md", () => {
+  const unit: Conductor = {
+    daemon: { user: "magnum", group: "magnum", uid: 111, gid: 112 },
+    home: "/var/lib/magnum",
+    python: "/usr/bin/python3",
+    architecture: "amd64",
+    hasApi: true,
+    apiTakesConfigArguments: true,
+  };
+
+  test("describes every gate of a unit, and none that there is not", () => {
+    const config = parseConfig({}, kubeconfigText());
+    if (!("kubeconfig" in config)) throw new Error("the defaults are refused");
+    const { resources, exitGates } = desiredState(config, unit, {});
+    const gates = [
+      ...resources.flatMap(({ preflight = [], gates: own = [] }) => [...preflight, ...own]),
+      ...exitGates,
+    ];
+    const text = readFileSync(join(dirname(optionsPage), "gates.md"), "utf8");
+    const described = [...text.matchAll(/^(?:##+ |\| )`([a-z-]+)`(?:, `([a-z-]+)`)?/gm)].flatMap(
+      ([, ...ids]) => ids.filter((id) => id !== undefined),
+    );
+    expect(new Set(described)).toEqual(new Set(gates.map(({ id }) => id)));
+  });
+});
