@@ -16,9 +16,12 @@ export interface Signature {
 }
 
 function identity(path: string): string {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-  if (stat === undefined) return "absent";
-  return `${stat.ino} ${stat.ctimeNs} ${stat.size} ${stat.mode} ${stat.uid} ${stat.gid}`;
+  try {
+    const stat = statSync(path, { bigint: true });
+    return `${stat.ino} ${stat.ctimeNs} ${stat.size} ${stat.mode} ${stat.uid} ${stat.gid}`;
+  } catch {
+    return "absent";
+  }
 }
 
 function processStart(pid: string): string {
