@@ -37,6 +37,8 @@ describe("a bad value is refused, with its option, what it is and what is accept
     ["chart-version", "0.25.1; rm -rf /", exact],
     ["chart-version", "v0.25.1", exact],
     ["chart-version", " 0.25.1", exact],
+    ["chart-version", "0.25.1-$x", exact],
+    ["chart-version", "0.25.1-rc 1", exact],
     ["driver-version", "", version("1.4.0")],
     ["driver-version", "1.4", version("1.4.0")],
     ["driver-version", "1.4.0rc1", version("1.4.0")],

@@ -110,6 +110,7 @@ const around = (good: string) =>
     { weight: 15, arbitrary: fc.constant(good) },
     fc.tuple(nasty, nasty).map(([before, behind]) => before + good + behind),
     nasty.map((it) => `${good.slice(0, 4)}${it}${good.slice(4)}`),
+    nasty.map((it) => `${good}-${it}`),
     nasty,
   );
 const kinds = fc.constantFrom(

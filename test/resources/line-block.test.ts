@@ -113,6 +113,11 @@ describe("a block of lines", () => {
     expect(text).toBe(`A=1\n${block}B=2\n`);
   });
 
+  test("leaves them to others also where a whole block follows", async () => {
+    const { text } = await walked(`A=1\n${markers.begin}\nB=2\n${block}C=3\n`, ours());
+    expect(text).toBe(`A=1\n${block}B=2\nC=3\n`);
+  });
+
   test("is one block where there were two, and the lines between them stay", async () => {
     expect((await walked(`A=1\n${block}B=2\n${block}C=3\n`, ours())).text).toBe(`A=1\n${block}B=2\nC=3\n`);
   });
