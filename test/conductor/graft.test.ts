@@ -86,7 +86,9 @@ describe("a fresh conductor", () => {
   test("gets the command where the charm's folder is known", async () => {
     const { host } = await conductorMachine();
     await apply(host, { ...wish(), charmDirectory: "/var/lib/juju/agents/unit-x-0/charm" });
-    expect(await readText(host.fs, paths.command)).toMatch(/^charm="?\/var\/lib\/juju\/agents\/unit-x-0\/charm"?$/m);
+    expect(await readText(host.fs, paths.command)).toMatch(
+      /^charm="?\/var\/lib\/juju\/agents\/unit-x-0\/charm"?$/m,
+    );
     expect((await host.fs.stat(paths.command))?.mode).toBe("0755");
   });
 });
