@@ -32,7 +32,7 @@ sed -i \
   -e '/^\[database\]$/a connection = sqlite:////var/lib/magnum/magnum.sqlite' \
   -e '/^\[conductor\]$/a workers = 2' "$conf"
 [ "$(grep -cE '^(transport_url = fake:/|connection = sqlite:|workers = 2)' "$conf")" = 3 ]
-sed -i 's/^processes = .*/processes = 2/' /etc/magnum/magnum-api-uwsgi.ini
+sed -i 's/^processes = .*/processes = 1/' /etc/magnum/magnum-api-uwsgi.ini
 cd /
 runuser -u magnum -- python3 -I -c '
 from sqlalchemy import create_engine
