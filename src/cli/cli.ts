@@ -7,7 +7,7 @@ import { desiredState } from "../conductor/desired-state.ts";
 import { apply, type Ending, lastWish, plan, undo, type Wish } from "../conductor/graft.ts";
 import { type Host, HostFault, readText } from "../host/host.ts";
 import { type GateResult, judge } from "../reconcile/gate.ts";
-import type { Progress } from "../reconcile/reconcile.ts";
+import { allGates, type Progress } from "../reconcile/reconcile.ts";
 import { inLine, type Report } from "../reconcile/report.ts";
 import { type Paint, paint, renderGates, renderProgress, renderRefusals, renderReport } from "./render.ts";
 import { help, parseRequest, type Verb } from "./request.ts";
@@ -90,8 +90,10 @@ function endOther(call: Call, ending: Exclude<Ending, { end: "report" }>): numbe
     say(call, ending, `refused, nothing was changed:\n${renderRefusals(ending.refusals)}`);
   } else if (ending.end === "no-conductor") {
     say(call, ending, `no Magnum conductor here: ${ending.missing}\n`);
-  } else {
+  } else if (ending.end === "busy") {
     say(call, ending, "another run is at work\n");
+  } else {
+    say(call, ending, `${ending.reason}${ending.remedy === "" ? "" : `; next: ${ending.remedy}`}\n`);
   }
   return exit.error;
 }
@@ -106,7 +108,7 @@ async function verify(call: Call, wish: Wish): Promise<number> {
   if (ending.end !== "report") return endOther(call, ending);
   const { report, config, unit } = ending;
   const gates =
-    report.gates.length > 0 ? report.gates : await judge(host, desiredState(config, unit, wish).exitGates);
+    report.gates.length > 0 ? report.gates : await judge(host, allGates(desiredState(config, unit, wish)));
   const full: Report = { ...report, gates };
   const good = inLine(full);
   const drift = report.outcomes.filter(({ outcome }) => outcome !== "unchanged").length;

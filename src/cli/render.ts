@@ -98,7 +98,9 @@ export function renderRefusals(refusals: readonly Refusal[]): string {
 /** A line of progress for somebody who waits; `undefined` where there is nothing to say. */
 export function renderProgress(progress: Progress): string | undefined {
   if (progress.step === "applying") return `${progress.change.action} ${progress.change.id}\n`;
-  if (progress.step === "judging")
-    return `judging ${progress.gates.length} gates (up to 12 s after a restart)\n`;
+  if (progress.step === "judging") {
+    if (progress.when === "before") return "fetching and checking, before anything is written\n";
+    return `judging ${progress.gates.length} gates (after a restart it takes 12 s)\n`;
+  }
   return undefined;
 }

@@ -183,12 +183,8 @@ export function desiredState(config: Config, unit: Conductor, placement: Placeme
         service({ ...it, mustRun: true, gates: beforeRestart, follows: [`pip-package:${driver.name}`] }),
       ),
     ],
-    exitGates: [
-      ...proof(),
-      ...running.map((it) => stableGate(it.unit)),
-      liveGate(unit, helmVersion),
-      ...gatesNotChecked,
-    ],
+    settleGates: running.map((it) => stableGate(it.unit)),
+    exitGates: [...proof(), liveGate(unit, helmVersion), ...gatesNotChecked],
   };
 }
 

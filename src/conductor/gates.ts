@@ -92,25 +92,27 @@ function viewOnce(unit: Conductor, init: string | undefined, options: readonly D
   };
 }
 
+function judgeOption(view: DaemonView, { group, name, value }: DaemonOption): GateState {
+  const seen = view.options[`${group}.${name}`];
+  if (seen === undefined || "error" in seen) {
+    return closed(
+      "operator",
+      `[${group}] ${name} can't be read: ${seen?.error ?? "unknown"}`,
+      "is the driver installed?",
+    );
+  }
+  if (seen.file === paths.dropIn && seen.value === value) return open();
+  const origin = seen.file === "" ? "Magnum's default" : seen.file;
+  const remedy = seen.file === paths.dropIn ? "capi-graft apply" : `take ${name} out of ${origin}`;
+  return closed("operator", `[${group}] ${name} is ${seen.value} out of ${origin}, not ${value}`, remedy);
+}
+
 function judgeOptions(view: DaemonView, options: readonly DaemonOption[]): GateState {
   if (view.configError !== undefined) {
     return closed("operator", view.configError, `look at ${paths.magnumConf} and ${paths.dropInDirectory}`);
   }
-  for (const { group, name, value } of options) {
-    const seen = view.options[`${group}.${name}`];
-    if (seen === undefined || "error" in seen) {
-      return closed(
-        "operator",
-        `[${group}] ${name} can't be read: ${seen?.error ?? "unknown"}`,
-        "is the driver installed?",
-      );
-    }
-    if (seen.file === paths.dropIn && seen.value === value) continue;
-    const origin = seen.file === "" ? "Magnum's default" : seen.file;
-    const reason = `[${group}] ${name} is ${seen.value} out of ${origin}, not ${value}`;
-    return closed("operator", reason, `take ${name} out of ${origin}`);
-  }
-  return open(`${options.length} options out of ${paths.dropIn}`);
+  const first = options.map((it) => judgeOption(view, it)).find(({ state }) => state === "closed");
+  return first ?? open(`${options.length} options out of ${paths.dropIn}`);
 }
 
 function judgeDrivers(view: DaemonView): GateState {

@@ -1,4 +1,4 @@
-import { type Host, type Release, readText } from "../host/host.ts";
+import { type Cure, type Host, HostFault, type Release, readText } from "../host/host.ts";
 import { type Progress, reconcile } from "../reconcile/reconcile.ts";
 import { inLine, type Report } from "../reconcile/report.ts";
 import { ownership, root } from "../resources/owner.ts";
@@ -13,6 +13,8 @@ import { paths, services } from "./paths.ts";
 export interface Wish extends Placement {
   readonly options: RawOptions;
   readonly kubeconfig: string;
+  /** Called by an apply when the services are at rest, just before the last look at everything. */
+  settled?(config: Config, unit: Conductor): Promise<void>;
 }
 
 /** How a walk ended: refused before it began, with nothing to work on, or with a report. */
@@ -20,8 +22,10 @@ export type Ending =
   | { readonly end: "refused"; readonly refusals: readonly Refusal[] }
   | { readonly end: "no-conductor"; readonly missing: string }
   | { readonly end: "busy" }
+  | { readonly end: "fault"; readonly reason: string; readonly remedy: string; readonly cure: Cure }
   | { readonly end: "report"; readonly report: Report; readonly config: Config; readonly unit: Conductor };
 
+type Fault = Extract<Ending, { end: "fault" }>;
 type Watch = (progress: Progress) => void;
 
 const lockWaitMs = 120_000;
@@ -41,8 +45,19 @@ async function walk(host: Host, wish: Wish, mode: Report["mode"], watch: Watch):
   if (isRefused(config)) return { end: "refused", refusals: config };
   const unit = await findConductor(host);
   if ("missing" in unit) return { end: "no-conductor", missing: unit.missing };
-  const report = await reconcile(host, desiredState(config, unit, wish), mode, watch);
+  const settled = async () => await wish.settled?.(config, unit);
+  const report = await reconcile(host, desiredState(config, unit, wish), mode, watch, settled);
   return { end: "report", report, config, unit };
+}
+
+/** A fault of the machine where nothing else could tell of it, such as a state directory that can't be written. */
+async function faultAsEnding<T>(work: () => Promise<T>): Promise<T | Fault> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof HostFault)) throw error;
+    return { end: "fault", reason: error.message, remedy: error.remedy, cure: error.cure };
+  }
 }
 
 function isRefused(config: Config | readonly Refusal[]): config is readonly Refusal[] {
@@ -51,19 +66,28 @@ function isRefused(config: Config | readonly Refusal[]): config is readonly Refu
 
 /** What differs from the wish, and what is closed; reads only. */
 export function plan(host: Host, wish: Wish, watch: Watch = () => {}): Promise<Ending> {
-  return walk(host, wish, "plan", watch);
+  return faultAsEnding(() => walk(host, wish, "plan", watch));
 }
 
 /** Brings the unit in line with the wish, or says why not. Runs alone: another run is waited for, at most 120 s. */
 export function apply(host: Host, wish: Wish, watch: Watch = () => {}): Promise<Ending> {
-  return locked(host, async () => {
-    const ending = await walk(host, wish, "apply", watch);
+  return faultAsEnding(() => locked(host, () => applyAlone(host, wish, watch)));
+}
+
+async function applyAlone(host: Host, wish: Wish, watch: Watch): Promise<Ending> {
+  const ending = await walkStaged(host, wish, watch);
+  if (ending.end !== "report" || wasRefused(ending.report)) return ending;
+  await remember(host, wish);
+  await recordDaemons(host, ending.config, ending.unit);
+  return ending;
+}
+
+async function walkStaged(host: Host, wish: Wish, watch: Watch): Promise<Ending> {
+  try {
+    return await walk(host, wish, "apply", watch);
+  } finally {
     await clearStaging(host);
-    if (ending.end !== "report" || wasRefused(ending.report)) return ending;
-    await remember(host, wish);
-    await recordDaemons(host, ending.config, ending.unit);
-    return ending;
-  });
+  }
 }
 
 /** Takes the staged files away, and our own directory with them if nothing was ever done here. */
@@ -139,9 +163,17 @@ export async function undo(
   host: Host,
   mode: Report["mode"],
   watch: Watch = () => {},
-): Promise<Report | { readonly end: "busy" } | undefined> {
+): Promise<Report | Fault | { readonly end: "busy" } | undefined> {
   if ((await host.fs.stat(paths.state)) === undefined) return undefined;
-  return await locked(host, async () => {
+  return await faultAsEnding(() => undoAlone(host, mode, watch));
+}
+
+function undoAlone(
+  host: Host,
+  mode: Report["mode"],
+  watch: Watch,
+): Promise<Report | { readonly end: "busy" }> {
+  return locked(host, async () => {
     const unit = await findConductor(host);
     const report = await reconcile(
       host,

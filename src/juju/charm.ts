@@ -1,6 +1,8 @@
+import type { Conductor } from "../conductor/conductor.ts";
+import type { Config } from "../conductor/config.ts";
 import { apply, type Ending, undo, watched } from "../conductor/graft.ts";
 import { paths } from "../conductor/paths.ts";
-import { takeSignature } from "../conductor/signature.ts";
+import { type Signature, takeSignature } from "../conductor/signature.ts";
 import type { Host } from "../host/host.ts";
 import type { Progress } from "../reconcile/reconcile.ts";
 import { changesOf, inLine, type Report, troubles } from "../reconcile/report.ts";
@@ -54,15 +56,21 @@ async function remove(host: Host, path: string): Promise<void> {
   if ((await host.fs.stat(path)) !== undefined) await host.fs.remove(path);
 }
 
-/** Remembers a unit in line, so that the next hook with nothing to do sees it by stat calls alone. */
-async function sign(host: Host, asked: Asked, secret: string, ending: Ending): Promise<void> {
-  const ready = ending.end === "report" && inLine(ending.report) && troubles(ending.report).length === 0;
-  if (!ready) return await remove(host, paths.signature);
+/** Takes the signature of a unit whose services are at rest, and keeps it if the last look then finds it in line. */
+function signer(host: Host, config: string, secret: string) {
+  let signature: Signature | undefined;
   const charm = [`${process.cwd()}/dist/main.cjs`, `${process.cwd()}/dist/full.cjs`];
-  const now = await watched(host, ending.config, ending.unit);
-  const origin = { config: asked.config.stdout, secret };
-  const signature = takeSignature(origin, { ...now, files: [...now.files, ...charm] });
-  await host.fs.write(paths.signature, `${JSON.stringify(signature)}\n`, ownership(root, "0600"));
+  return {
+    settled: async (...[wanted, unit]: [Config, Conductor]) => {
+      const now = await watched(host, wanted, unit);
+      signature = takeSignature({ config, secret }, { ...now, files: [...now.files, ...charm] });
+    },
+    keep: async (ending: Ending) => {
+      const ready = ending.end === "report" && inLine(ending.report) && troubles(ending.report).length === 0;
+      if (!ready || signature === undefined) return await remove(host, paths.signature);
+      await host.fs.write(paths.signature, `${JSON.stringify(signature)}\n`, ownership(root, "0600"));
+    },
+  };
 }
 
 async function tell(ending: Ending): Promise<void> {
@@ -89,14 +97,16 @@ export async function reconcileHook(host: Host, asked: Asked): Promise<void> {
     return await setStatus({ status: "blocked", message: secret.blocked });
   }
   const { watch, told } = announce();
+  const { settled, keep } = signer(host, asked.config.stdout, uri);
   const wish = {
+    settled,
     options: { ...options, kubeconfig: uri },
     kubeconfig: secret.text,
     charmDirectory: process.cwd(),
   };
   const ending = await apply(host, wish, watch);
   await told();
-  await sign(host, asked, uri, ending);
+  await keep(ending);
   await tell(ending);
   if (ending.end === "report" && inLine(ending.report)) {
     await hookCommand("application-version-set", ["--", ending.config["driver-version"]]);
@@ -113,6 +123,9 @@ async function tellUndone(report: Report): Promise<void> {
 export async function undoHook(host: Host): Promise<void> {
   const report = await undo(host, "apply");
   if (report === undefined) return;
-  if ("end" in report) return await log("ERROR", "another run of capi-graft is at work: nothing was removed");
+  if ("end" in report) {
+    const why = report.end === "fault" ? report.reason : "another run of capi-graft is at work";
+    return await log("ERROR", `not all was removed: ${why}`);
+  }
   await tellUndone(report);
 }

@@ -1,5 +1,5 @@
 import type { Ending } from "../conductor/graft.ts";
-import { inLine, troubles } from "../reconcile/report.ts";
+import { inLine, type Trouble, troubles } from "../reconcile/report.ts";
 
 /** A unit's workload status, as `status-set` takes it. */
 export interface UnitStatus {
@@ -26,12 +26,17 @@ export function statusFor(ending: Ending): UnitStatus {
     const what = first?.value === "" ? `${first.option} is empty` : `${first?.option}: ${first?.value}`;
     return { status: "blocked", message: short(`${what}; accepted: ${first?.accepted}`) };
   }
+  if (ending.end === "fault") return troubled(ending);
   const [worst] = troubles(ending.report);
   if (worst === undefined) {
     if (!inLine(ending.report))
       return { status: "waiting", message: "not in line yet: capi-graft plan says why" };
     return { status: "active", message: "Unit is ready" };
   }
-  const next = worst.remedy === "" ? "" : `; next: ${worst.remedy}`;
-  return { status: statusOf[worst.cure], message: short(`${worst.reason}${next}`) };
+  return troubled(worst);
+}
+
+function troubled({ cure, reason, remedy }: Pick<Trouble, "cure" | "reason" | "remedy">): UnitStatus {
+  const next = remedy === "" ? "" : `; next: ${remedy}`;
+  return { status: statusOf[cure], message: short(`${reason}${next}`) };
 }

@@ -28,11 +28,17 @@ export function closed(cure: Cure, reason: string, remedy: string): GateState {
   return { state: "closed", cure, reason, remedy };
 }
 
-/** Judges gates at the same time; the results keep their order. A fault of the machine closes its gate. */
-export function judge(host: Host, gates: readonly Gate[]): Promise<readonly GateResult[]> {
-  return Promise.all(
-    gates.map(async (gate) => ({ id: gate.id, title: gate.title, ...(await stateOf(host, gate)) })),
-  );
+/**
+ * Judges gates at the same time; the results keep their order. A fault of the machine closes its gate. Every check has
+ * ended when this does, also when it throws.
+ */
+export async function judge(host: Host, gates: readonly Gate[]): Promise<readonly GateResult[]> {
+  const ends = await Promise.allSettled(gates.map((gate) => stateOf(host, gate)));
+  return gates.map(({ id, title }, index) => {
+    const end = ends[index];
+    if (end?.status !== "fulfilled") throw end?.reason;
+    return { id, title, ...end.value };
+  });
 }
 
 async function stateOf(host: Host, gate: Gate): Promise<GateState> {

@@ -8,12 +8,14 @@ import type { Change, Resource, ResourceId } from "./resource.ts";
 export type Progress =
   | { readonly step: "planned"; readonly changes: readonly Change[] }
   | { readonly step: "applying"; readonly change: Change }
-  | { readonly step: "judging"; readonly gates: readonly string[] };
+  | { readonly step: "judging"; readonly when: "before" | "after"; readonly gates: readonly string[] };
 
 /** What a walk walks over. */
 export interface DesiredState {
   /** In the order in which they are applied. */
   readonly resources: readonly Resource[];
+  /** What has to come to rest after an apply; judged before the last look, since it may take seconds. */
+  readonly settleGates?: readonly Gate[];
   /** What must hold when all is in place: judged after an apply, and by a plan that finds nothing else to do. */
   readonly exitGates: readonly Gate[];
 }
@@ -26,8 +28,13 @@ async function planOnly(host: Host, desired: DesiredState, changes: readonly Cha
     const change = byId.get(id);
     return change === undefined ? { id, outcome: "unchanged" } : { id, outcome: "drifted", change };
   });
-  const gates = changes.length === 0 ? await judge(host, desired.exitGates) : [];
+  const gates = changes.length === 0 ? await judge(host, allGates(desired)) : [];
   return { mode: "plan", outcomes, gates };
+}
+
+/** Every gate that is judged when all is in place. */
+export function allGates(desired: DesiredState): readonly Gate[] {
+  return [...(desired.settleGates ?? []), ...desired.exitGates];
 }
 
 function refused(desired: DesiredState, changes: readonly Change[], gates: readonly GateResult[]): Report {
@@ -93,9 +100,52 @@ async function applyAll(
   return outcomes;
 }
 
-async function judgeAloud(host: Host, gates: readonly Gate[], watch: Watch): Promise<readonly GateResult[]> {
-  watch({ step: "judging", gates: gates.map(({ id }) => id) });
+async function judgeAloud(
+  host: Host,
+  gates: readonly Gate[],
+  when: "before" | "after",
+  watch: Watch,
+): Promise<readonly GateResult[]> {
+  if (gates.length > 0) watch({ step: "judging", when, gates: gates.map(({ id }) => id) });
   return await judge(host, gates);
+}
+
+/** What was done, corrected by a last look: something may have undone it while the services came to rest. */
+function withLastLook(outcomes: readonly Outcome[], changes: readonly Change[]): readonly Outcome[] {
+  const left = new Map(changes.map((change) => [change.id, change]));
+  return outcomes.map((outcome) => {
+    const change = left.get(outcome.id);
+    return change === undefined || outcome.outcome === "held"
+      ? outcome
+      : { id: outcome.id, outcome: "drifted", change };
+  });
+}
+
+async function observeAll(host: Host, resources: readonly Resource[]): Promise<readonly Change[]> {
+  return planAll(resources, await Promise.all(resources.map((resource) => resource.observe(host))));
+}
+
+/** Waits until things are at rest, then looks at all of it once more and judges the rest of the gates. */
+async function settle(
+  host: Host,
+  desired: DesiredState,
+  outcomes: readonly Outcome[],
+  wait: Wait,
+): Promise<Report> {
+  const settled = await judgeAloud(host, desired.settleGates ?? [], "after", wait.watch);
+  await wait.settled();
+  const [changes, rest] = await Promise.all([
+    observeAll(host, desired.resources),
+    judgeAloud(host, desired.exitGates, "after", wait.watch),
+  ]);
+  return { mode: "apply", outcomes: withLastLook(outcomes, changes), gates: [...settled, ...rest] };
+}
+
+/** What a caller does while a walk goes on. */
+interface Wait {
+  watch: Watch;
+  /** Called when things are at rest, just before the last look at all of it. */
+  settled(): Promise<void>;
 }
 
 /**
@@ -108,9 +158,9 @@ export async function reconcile(
   desired: DesiredState,
   mode: Report["mode"],
   watch: Watch = () => {},
+  settled: Wait["settled"] = async () => {},
 ): Promise<Report> {
-  const observed = await Promise.all(desired.resources.map((resource) => resource.observe(host)));
-  const changes = planAll(desired.resources, observed);
+  const changes = await observeAll(host, desired.resources);
   watch({ step: "planned", changes });
   if (mode === "plan") return await planOnly(host, desired, changes);
 
@@ -118,12 +168,12 @@ export async function reconcile(
   const preflight = desired.resources
     .filter(({ id }) => changing.has(id))
     .flatMap((it) => it.preflight ?? []);
-  const before = preflight.length === 0 ? [] : await judgeAloud(host, preflight, watch);
+  const before = preflight.length === 0 ? [] : await judgeAloud(host, preflight, "before", watch);
   if (closedOf(before).length > 0) return refused(desired, changes, before);
 
   const outcomes = changes.length === 0 ? unchanged(desired) : await applyAll(host, desired.resources, watch);
   if (outcomes.some(({ outcome }) => outcome === "failed")) return { mode, outcomes, gates: [] };
-  return { mode, outcomes, gates: await judgeAloud(host, desired.exitGates, watch) };
+  return await settle(host, desired, outcomes, { watch, settled });
 }
 
 function unchanged(desired: DesiredState): readonly Outcome[] {

@@ -21,6 +21,7 @@ export interface HelmBinary {
 
 /** The digest of the archive that was unpacked, and of the binary that came out of it. */
 interface Receipt {
+  readonly version: string;
   readonly archive: string;
   readonly binary: string;
 }
@@ -39,8 +40,8 @@ async function observe(host: Host, it: HelmBinary): Promise<State | "absent"> {
   if (stat.kind !== "file") return { ...common, archive: "none" };
   const binary = await host.fs.digest(it.path);
   const receipt = await readReceipt(host, it);
-  const archive = receipt?.binary === binary ? receipt?.archive : undefined;
-  return { ...common, archive: archive ?? `unknown (binary ${binary?.slice(0, 12)})` };
+  if (receipt?.binary !== binary) return { ...common, archive: `unknown (binary ${binary?.slice(0, 12)})` };
+  return { ...common, version: receipt?.version ?? "unknown", archive: receipt?.archive ?? "unknown" };
 }
 
 async function fetchArchive(host: Host, it: HelmBinary): Promise<GateState> {
@@ -96,14 +97,14 @@ export function helmBinary(it: HelmBinary): Resource {
   };
   return {
     id: `helm:${it.path}`,
-    desired: { kind: "file", archive: it.sha256, mode: "0755", owner: "root:root" },
+    desired: { kind: "file", version: it.version, archive: it.sha256, mode: "0755", owner: "root:root" },
     preflight: [fetched],
     observe: (host) => observe(host, it),
     apply: async (host) => {
       const binary = `${it.staging}/linux-${it.architecture}/helm`;
       const digest = await host.fs.digest(binary);
       if (digest === undefined) throw new HostFault(`${binary} is gone`, { remedy: "run it again" });
-      const receipt: Receipt = { archive: it.sha256, binary: digest };
+      const receipt: Receipt = { version: it.version, archive: it.sha256, binary: digest };
       await it.originals.keep(host, it.path);
       await host.fs.write(it.receipt, `${JSON.stringify(receipt)}\n`, ownership(root, "0600"));
       await host.fs.copy(binary, it.path, ownership(root, "0755"));

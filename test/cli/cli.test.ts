@@ -57,7 +57,7 @@ describe("capi-graft with --config, on a unit without Juju,", () => {
     const { code, out, err } = await call(`apply --config ${file}`);
     expect(code).toBe(0);
     expect(err).toMatch(
-      /^judging 2 gates.*\ncreate pip-package:magnum-capi-helm\ncreate helm:\/usr\/local\/bin\/helm\n/,
+      /^fetching and checking.*\ncreate pip-package:magnum-capi-helm\ncreate helm:\/usr\/local\/bin\/helm\n/,
     );
     expect(out).toContain("8 resources changed or held:\n");
     expect(out).toContain("\n  open         magnum-conductor-live: ");

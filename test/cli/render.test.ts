@@ -173,8 +173,11 @@ test("refusals name option, value and what is accepted, a line each", () => {
 
 test("progress is told where somebody would wait", () => {
   expect(renderProgress({ step: "applying", change: create })).toBe("create pip-package:driver\n");
-  expect(renderProgress({ step: "judging", gates: ["a", "b"] })).toBe(
-    "judging 2 gates (up to 12 s after a restart)\n",
+  expect(renderProgress({ step: "judging", when: "before", gates: ["a", "b"] })).toBe(
+    "fetching and checking, before anything is written\n",
+  );
+  expect(renderProgress({ step: "judging", when: "after", gates: ["a", "b"] })).toBe(
+    "judging 2 gates (after a restart it takes 12 s)\n",
   );
   expect(renderProgress({ step: "planned", changes: [] })).toBeUndefined();
 });

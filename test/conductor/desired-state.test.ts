@@ -31,9 +31,10 @@ function line({ id, preflight = [], gates = [], follows = [] }: Resource): strin
 
 describe("the desired state of a unit", () => {
   test("reads as the runbook: what it has, in this order, and what must hold before and after", () => {
-    const { resources, exitGates } = wanted({}, {}, "/var/lib/juju/agents/unit-x-0/charm");
+    const { resources, settleGates = [], exitGates } = wanted({}, {}, "/var/lib/juju/agents/unit-x-0/charm");
+    const ids = (gates: readonly { readonly id: string }[]) => gates.map(({ id }) => `  ${id}`);
     expect(
-      [...resources.map(line), "at the end", ...exitGates.map(({ id }) => `  ${id}`)].join("\n"),
+      [...resources.map(line), "at rest", ...ids(settleGates), "at the end", ...ids(exitGates)].join("\n"),
     ).toMatchInlineSnapshot(`
       "pip-package:magnum-capi-helm
         first: driver-fetched
@@ -51,14 +52,15 @@ describe("the desired state of a unit", () => {
       service:magnum-api
         before: magnum-api-not-paused, magnum-api-not-stopped, show-args, driver-enumerated, magnum-conductor-options, magnum-api-options, helm-on-path
         with: pip-package:magnum-capi-helm
+      at rest
+        magnum-conductor-stable
+        magnum-api-stable
       at the end
         show-args
         driver-enumerated
         magnum-conductor-options
         magnum-api-options
         helm-on-path
-        magnum-conductor-stable
-        magnum-api-stable
         magnum-conductor-live
         management-tcp
         management-login
@@ -78,7 +80,9 @@ describe("the desired state of a unit", () => {
     expect(ids({ apiTakesConfigArguments: false })).not.toContain(wired);
     expect(ids({ apiTakesConfigArguments: false })).toContain("service:magnum-api");
     expect(ids({ hasApi: false, apiTakesConfigArguments: false })).not.toContain("service:magnum-api");
-    expect(wanted({}, { hasApi: false }).exitGates.map(({ id }) => id)).not.toContain("magnum-api-stable");
+    expect((wanted({}, { hasApi: false }).settleGates ?? []).map(({ id }) => id)).not.toContain(
+      "magnum-api-stable",
+    );
   });
 
   test("has the command only where the charm's folder is known", () => {

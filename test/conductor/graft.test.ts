@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { apply, type Ending, lastWish, plan, undo, type Wish, watched } from "../../src/conductor/graft.ts";
 import { paths } from "../../src/conductor/paths.ts";
-import { type Host, readText } from "../../src/host/host.ts";
+import { type Host, HostFault, readText } from "../../src/host/host.ts";
 import { changesOf, inLine, type Report, troubles } from "../../src/reconcile/report.ts";
 import { conductorMachine, wish } from "../support/machine/conductor-machine.ts";
 import { packageFolder } from "../support/machine/fake-python.ts";
@@ -494,5 +494,32 @@ describe("taking everything back", () => {
     await undo(host, "apply");
     expect(python.installed).toBeUndefined();
     expect(await host.fs.stat(paths.state)).toBeUndefined();
+  });
+});
+
+describe("a fault of the machine", () => {
+  test("that no resource can tell of is how the run ends, not an error of ours", async () => {
+    const { host } = await conductorMachine();
+    const fault = new HostFault("failed to write /var/lib/magnum-capi-helm/desired.json: ENOSPC", {
+      remedy: "free space on that filesystem",
+    });
+    const write: Host["fs"]["write"] = (path, ...rest) =>
+      path.endsWith("desired.json") ? Promise.reject(fault) : host.fs.write(path, ...rest);
+    expect(await apply({ ...host, fs: { ...host.fs, write } }, wish())).toEqual({
+      end: "fault",
+      reason: fault.message,
+      remedy: fault.remedy,
+      cure: "operator",
+    });
+  });
+
+  test("that undoes a part while the services come to rest is found by the last look", async () => {
+    const { host } = await conductorMachine();
+    const spoilt = { ...wish(), settled: () => host.fs.remove("/etc/magnum/kubeconfig") };
+    const report = await reportOf(apply(host, spoilt));
+    expect(inLine(report)).toBe(false);
+    expect(report.outcomes.filter(({ outcome }) => outcome === "drifted")).toMatchObject([
+      { id: "file:/etc/magnum/kubeconfig", change: { action: "create" } },
+    ]);
   });
 });

@@ -61,9 +61,10 @@ describe("docs/reference/gates.md", () => {
   test("describes every gate of a unit, and none that there is not", () => {
     const config = parseConfig({}, kubeconfigText());
     if (!("kubeconfig" in config)) throw new Error("the defaults are refused");
-    const { resources, exitGates } = desiredState(config, unit, {});
+    const { resources, settleGates = [], exitGates } = desiredState(config, unit, {});
     const gates = [
       ...resources.flatMap(({ preflight = [], gates: own = [] }) => [...preflight, ...own]),
+      ...settleGates,
       ...exitGates,
     ];
     const text = readFileSync(join(dirname(optionsPage), "gates.md"), "utf8");

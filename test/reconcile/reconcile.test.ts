@@ -105,7 +105,7 @@ describe("an apply", () => {
       (it) => void progress.push({ ...it, at: events.length }),
     );
     const change = { id: "t:a", action: "update", drift: [{ key: "a", observed: 1, desired: 2 }] };
-    expect(progress.map(({ step }) => step)).toEqual(["planned", "applying", "judging"]);
+    expect(progress.map(({ step }) => step)).toEqual(["planned", "applying"]);
     expect(progress[0]).toMatchObject({ changes: [change] });
     expect(progress[1]).toMatchObject({ change });
     expect(events.indexOf("apply t:a")).toBe(progress[1]?.at);

@@ -38,7 +38,7 @@ describe("helm", () => {
   fourFacts(async () => ({ host: await machine(), resource: helmBinary(wanted) }), {
     "it is another program": {
       spoil: ({ host }) => host.fs.write(path, "#!/bin/sh\n", root),
-      drift: ["archive"],
+      drift: ["version", "archive"],
     },
     "it may not be run": {
       spoil: ({ host }) => host.fs.setOwnership(path, { ...root, mode: "0644" }),
@@ -48,10 +48,13 @@ describe("helm", () => {
       spoil: ({ host }) => host.fs.setOwnership(path, { ...root, uid: 1000 }),
       drift: ["owner"],
     },
-    "it is gone": { spoil: ({ host }) => host.fs.remove(path), drift: ["kind", "archive", "mode", "owner"] },
+    "it is gone": {
+      spoil: ({ host }) => host.fs.remove(path),
+      drift: ["kind", "version", "archive", "mode", "owner"],
+    },
     "nobody remembers where it is from": {
       spoil: ({ host }) => host.fs.remove("/state/helm.json"),
-      drift: ["archive"],
+      drift: ["version", "archive"],
     },
   });
 
@@ -66,6 +69,21 @@ describe("helm", () => {
     const host = await machine();
     await apply(host);
     expect(await planAlone(host, helmBinary({ ...wanted, sha256: "0".repeat(64) }))).toEqual(["archive"]);
+  });
+
+  test("of another version is fetched though the archive is said to be the same, and refused if it holds the old one", async () => {
+    const host = await machine();
+    await apply(host);
+    const other = helmBinary({ ...wanted, version: "3.18.0" });
+    expect(await planAlone(host, other)).toEqual(["version"]);
+    const { gates } = await reconcile(host, { resources: [other], exitGates: [] }, "apply");
+    expect(gates).toMatchObject([
+      {
+        state: "closed",
+        reason: "the archive holds helm v3.17.3",
+        remedy: "helm-version=3.18.0 and helm-url must agree",
+      },
+    ]);
   });
 
   test("is fetched again over what a killed run left", async () => {

@@ -75,7 +75,7 @@ export function driftSoftwareTests(recipe: RecipeName): void {
       await sh(site.conductor, "cp /bin/true /usr/local/bin/helm");
       const drift = await plan();
       expect(Object.keys(drift)).toEqual(["helm:/usr/local/bin/helm"]);
-      expect(drift["helm:/usr/local/bin/helm"]?.[0]).toMatch(
+      expect(drift["helm:/usr/local/bin/helm"]?.[1]).toMatch(
         /^archive: unknown \(binary [0-9a-f]{12}\) -> [0-9a-f]{64}$/,
       );
       expect(await heal()).toEqual({ conductor: 0, api: 0 });
