@@ -3,7 +3,7 @@ import { stringify } from "yaml";
 import { runCli } from "../../src/cli/cli.ts";
 import { help } from "../../src/cli/request.ts";
 import { paths } from "../../src/conductor/paths.ts";
-import { type Host, readText } from "../../src/host/host.ts";
+import { type Host, HostFault, readText } from "../../src/host/host.ts";
 import { secrets } from "../support/kubeconfigs.ts";
 import { conductorMachine, wish } from "../support/machine/conductor-machine.ts";
 import { restarts } from "../support/machine/fake-systemd.ts";
@@ -276,6 +276,18 @@ describe("what is wrong is said with the next step:", () => {
     const { code, out } = await call(`apply --config ${file}`);
     expect(code).toBe(2);
     expect(out).toContain("http://mirror/helm.tar.gz does not give helm: HTTP 404");
+  });
+
+  test.each(["plan", "apply", "remove"])("a fault of the machine, to %s, with 1", async (verb) => {
+    const { host, call } = await machine();
+    await call(`apply --config ${file}`);
+    const fault = new HostFault("systemctl does not answer", { remedy: "look at systemd" });
+    const broken: Host = { ...host, run: () => Promise.reject(fault) };
+    expect(await call(verb, broken)).toEqual({
+      code: 1,
+      out: "systemctl does not answer; next: look at systemd\n",
+      err: "",
+    });
   });
 
   test.each(["apply", "remove"])("another run at work, to %s", async (verb) => {

@@ -57,6 +57,18 @@ describe("judging gates", () => {
     ]);
   });
 
+  test("ends when every check has ended, also when one throws", async () => {
+    let ended = false;
+    const slow = gate("slow", async () => {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      ended = true;
+      return open();
+    });
+    const broken = gate("broken", () => Promise.reject(new TypeError("not a function")));
+    await expect(judge(memoryHost(), [broken, slow])).rejects.toThrow(TypeError);
+    expect(ended).toBe(true);
+  });
+
   test("throws a defect on", async () => {
     const defect = new TypeError("not a function");
     const broken = gate("broken", () => Promise.reject(defect));

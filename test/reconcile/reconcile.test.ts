@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { HostFault } from "../../src/host/host.ts";
 import { closed } from "../../src/reconcile/gate.ts";
-import { type Progress, reconcile } from "../../src/reconcile/reconcile.ts";
+import { allGates, type Progress, reconcile } from "../../src/reconcile/reconcile.ts";
 import type { Outcome } from "../../src/reconcile/report.ts";
 import { toyMachine } from "../support/toy-machine.ts";
 
@@ -126,6 +126,78 @@ describe("an apply", () => {
     const report = await reconcile(host, { resources: [both, toy("t:b", { a: 1 })], exitGates: [] }, "apply");
     expect(outcomes(report)).toEqual(["t:a changed", "t:b changed"]);
     expect(applied()).toEqual(["apply t:a", "apply t:b"]);
+  });
+});
+
+describe("the end of an apply", () => {
+  test("waits for the services to be at rest, then looks at all of it once more, and judges the rest", async () => {
+    const { host, toy, gate, events } = toyMachine({ "t:b": { a: 1 } });
+    const desired = {
+      resources: [toy("t:a", { a: 1 }), toy("t:b", { a: 1 })],
+      settleGates: [gate("stable")],
+      exitGates: [gate("exit")],
+    };
+    const settled = async () => void events.push("settled");
+    const report = await reconcile(host, desired, "apply", () => {}, settled);
+    expect(report.gates.map(({ id }) => id)).toEqual(["stable", "exit"]);
+    const end = events.slice(events.indexOf("apply t:a") + 1);
+    expect(end.slice(0, end.indexOf("judge stable"))).toEqual(["observe t:a", "observe t:b"]);
+    const last = end.slice(end.indexOf("judge stable"));
+    expect(last.slice(0, 2)).toEqual(["judge stable", "settled"]);
+    expect(last.slice(2).toSorted()).toEqual(["judge exit", "observe t:a", "observe t:b"]);
+  });
+
+  test("finds what was undone meanwhile, changed by us or not", async () => {
+    const { host, toy, gate, now } = toyMachine({ "t:b": { a: 1 } });
+    const stable = gate("stable", async () => {
+      now.set("t:a", { a: "undone" });
+      now.set("t:b", { a: "undone" });
+      return { state: "open" };
+    });
+    const resources = [toy("t:a", { a: 1 }), toy("t:b", { a: 1 }), toy("t:c", { a: 1 })];
+    const report = await reconcile(host, { resources, settleGates: [stable], exitGates: [] }, "apply");
+    expect(outcomes(report)).toEqual(["t:a drifted", "t:b drifted", "t:c changed"]);
+    expect(report.outcomes[0]).toMatchObject({
+      change: { drift: [{ key: "a", observed: "undone", desired: 1 }] },
+    });
+  });
+
+  test("leaves what is held as held", async () => {
+    const { host, toy, gate } = toyMachine();
+    const no = gate("not-paused", closed("note", "paused", "resume"));
+    const resources = [toy("t:a", { a: 1 }, { gates: [no] })];
+    const report = await reconcile(host, { resources, exitGates: [] }, "apply");
+    expect(outcomes(report)).toEqual(["t:a held"]);
+  });
+
+  test("is not reached by a plan, by a run that is refused, nor by one that fails", async () => {
+    const { host, toy, gate, now } = toyMachine();
+    const no = gate("fetched", closed("time", "no", "wait"));
+    const idle = toy("t:a", { a: 1 }, { apply: async () => void now.delete("t:a") });
+    let count = 0;
+    const settled = async () => {
+      count += 1;
+    };
+    const walk = async (mode: "plan" | "apply", resource: typeof idle) =>
+      await reconcile(host, { resources: [resource], exitGates: [] }, mode, () => {}, settled);
+    await walk("plan", toy("t:a", { a: 1 }));
+    await walk("apply", toy("t:a", { a: 1 }, { preflight: [no] }));
+    await walk("apply", idle);
+    expect(count).toBe(0);
+    await walk("apply", toy("t:a", { a: 1 }));
+    expect(count).toBe(1);
+  });
+
+  test("is in a plan that finds nothing to do as well: all of its gates", async () => {
+    const { host, toy, gate } = toyMachine({ "t:a": { a: 1 } });
+    const desired = {
+      resources: [toy("t:a", { a: 1 })],
+      settleGates: [gate("stable")],
+      exitGates: [gate("exit")],
+    };
+    expect((await reconcile(host, desired, "plan")).gates.map(({ id }) => id)).toEqual(["stable", "exit"]);
+    expect(allGates(desired).map(({ id }) => id)).toEqual(["stable", "exit"]);
+    expect(allGates({ resources: [], exitGates: [gate("exit")] })).toHaveLength(1);
   });
 });
 
