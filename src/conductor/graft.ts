@@ -45,7 +45,10 @@ async function walk(host: Host, wish: Wish, mode: Report["mode"], watch: Watch):
   if (isRefused(config)) return { end: "refused", refusals: config };
   const unit = await findConductor(host);
   if ("missing" in unit) return { end: "no-conductor", missing: unit.missing };
-  const settled = async () => await wish.settled?.(config, unit);
+  const settled = async () => {
+    await remember(host, wish);
+    await wish.settled?.(config, unit);
+  };
   const report = await reconcile(host, desiredState(config, unit, wish), mode, watch, settled);
   return { end: "report", report, config, unit };
 }

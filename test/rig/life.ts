@@ -35,13 +35,13 @@ export function lifeTests(recipe: RecipeName, juju: "3.6.28" | "4.0.15"): void {
       expect(code).toBe(0);
       const checked = document.gates.filter(({ state }) => state !== "not checked");
       expect(checked.map(({ id, state }) => `${id} ${state}`)).toEqual([
+        "magnum-conductor-stable open",
+        "magnum-api-stable open",
         "show-args open",
         "driver-enumerated open",
         "magnum-conductor-options open",
         "magnum-api-options open",
         "helm-on-path open",
-        "magnum-conductor-stable open",
-        "magnum-api-stable open",
         "magnum-conductor-live open",
       ]);
       expect(document.gates.length - checked.length).toBe(9);
