@@ -16,12 +16,36 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { ...shared, name: "unit", include: ["test/*.test.ts", "test/{host,reconcile,resources,conductor,management,juju,cli,support}/**/*.test.ts"] },
+        test: {
+          ...shared,
+          name: "unit",
+          include: [
+            "test/*.test.ts",
+            "test/{host,reconcile,resources,conductor,management,juju,cli,support}/**/*.test.ts",
+          ],
+        },
       },
-      { extends: true, test: { ...shared, name: "bundle", include: ["test/bundle/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 300_000 } },
       {
         extends: true,
-        test: { ...shared, name: "rig", maxWorkers: 6, include: ["test/rig/**/*.test.ts"], testTimeout: 300_000, hookTimeout: 2_400_000, globalSetup: ["test/rig/global-setup.ts"] },
+        test: {
+          ...shared,
+          name: "bundle",
+          include: ["test/bundle/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: "rig",
+          maxWorkers: 6,
+          include: ["test/rig/**/*.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 2_400_000,
+          globalSetup: ["test/rig/global-setup.ts"],
+        },
       },
     ],
   },
