@@ -19,6 +19,8 @@ export default defineConfig({
         test: {
           ...shared,
           name: "unit",
+          maxWorkers: 2,
+          testTimeout: 30_000,
           include: [
             "test/*.test.ts",
             "test/{host,reconcile,resources,conductor,management,juju,cli,support}/**/*.test.ts",
