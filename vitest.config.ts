@@ -20,6 +20,7 @@ export default defineConfig({
           ...shared,
           name: "unit",
           maxWorkers: 2,
+          sequence: { groupOrder: 0 },
           testTimeout: 30_000,
           include: [
             "test/*.test.ts",
@@ -32,6 +33,8 @@ export default defineConfig({
         test: {
           ...shared,
           name: "bundle",
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           include: ["test/bundle/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 300_000,
@@ -42,7 +45,9 @@ export default defineConfig({
         test: {
           ...shared,
           name: "rig",
-          maxWorkers: 6,
+          // More than there are cores: most of a rig test is waiting for services to prove that they stay up.
+          maxWorkers: 7,
+          sequence: { groupOrder: 2 },
           include: ["test/rig/**/*.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 2_400_000,
