@@ -73,7 +73,9 @@ export function renderGates(gates: readonly GateResult[], color: Paint): string 
 
 function headline(report: Report, count: number): string {
   if (count === 0) return "nothing differs";
-  const done = report.mode === "apply" ? "changed or held" : "to change";
+  const refused = report.outcomes.every(({ outcome }) => outcome === "skipped" || outcome === "unchanged");
+  const applied = refused ? "to change, and nothing was written" : "changed or held";
+  const done = report.mode === "apply" ? applied : "to change";
   return `${count} ${count === 1 ? "resource" : "resources"} ${done}:`;
 }
 

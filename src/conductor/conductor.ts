@@ -1,4 +1,4 @@
-import { type Host, readText } from "../host/host.ts";
+import { type FileStat, type Host, readText } from "../host/host.ts";
 import type { Owner } from "../resources/owner.ts";
 import { showUnit } from "../resources/systemctl.ts";
 import { paths, services } from "./paths.ts";
@@ -57,15 +57,17 @@ async function apiTakesConfigArguments(host: Host, user: string): Promise<boolea
   return result.ok && result.stdout.includes("--config-file=");
 }
 
-async function isRunnable(host: Host, path: string): Promise<boolean> {
-  const stat = await host.fs.stat(path);
-  return stat !== undefined && (Number.parseInt(stat.mode, 8) & 0o111) !== 0;
+/** dpkg takes the x bit off a removed package's init script, and leaves the script. */
+function isRunnable({ mode }: FileStat): boolean {
+  return (Number.parseInt(mode, 8) & 0o111) !== 0;
 }
 
 /** Looks for a packaged conductor: its init script, unit, program and user. */
 export async function findConductor(host: Host): Promise<Conductor | NoConductor> {
   for (const path of [paths.conductorInit, paths.conductorProgram]) {
-    if (!(await isRunnable(host, path))) return { missing: `${path} is not there` };
+    const stat = await host.fs.stat(path);
+    if (stat === undefined) return { missing: `${path} is not there` };
+    if (!isRunnable(stat)) return { missing: `${path} may not be run` };
   }
   const status = await showUnit(host, services.conductor);
   if (status.load === "not-found") return { missing: `systemd has no ${services.conductor}` };

@@ -14,16 +14,9 @@ import { recordProcess, type ServiceInput, service } from "../resources/service.
 import type { Conductor } from "./conductor.ts";
 import type { Config } from "./config.ts";
 import { daemonOptions, describeDropIn, renderDropIn } from "./drop-in.ts";
-import {
-  driverEntryPoint,
-  gatesNotChecked,
-  helmOnPathGate,
-  liveGate,
-  showArgsGate,
-  stableGate,
-  viewGates,
-} from "./gates.ts";
+import { driverEntryPoint, gatesNotChecked, helmOnPathGate, showArgsGate, viewGates } from "./gates.ts";
 import { paths, services } from "./paths.ts";
+import { liveGate, stableGate } from "./process-gates.ts";
 import { fill } from "./templates.ts";
 
 const kept = originals(paths.originals);

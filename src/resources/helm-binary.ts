@@ -93,14 +93,21 @@ export function helmBinary(it: HelmBinary): Resource {
   const fetched: Gate = {
     id: "helm-fetched",
     title: `helm ${it.version} is fetched, has the right sha256 and runs`,
-    check: (host) => fetchArchive(host, it),
+    check: async (host) => {
+      const state = await observe(host, it);
+      const here = state !== "absent" && state["version"] === it.version && state["archive"] === it.sha256;
+      return here ? open("already here") : await fetchArchive(host, it);
+    },
   };
   return {
     id: `helm:${it.path}`,
     desired: { kind: "file", version: it.version, archive: it.sha256, mode: "0755", owner: "root:root" },
     preflight: [fetched],
     observe: (host) => observe(host, it),
-    apply: async (host) => {
+    apply: async (host, change) => {
+      if (change.drift.every(({ key }) => key === "mode" || key === "owner")) {
+        return await host.fs.setOwnership(it.path, ownership(root, "0755"));
+      }
       const binary = `${it.staging}/linux-${it.architecture}/helm`;
       const digest = await host.fs.digest(binary);
       if (digest === undefined) throw new HostFault(`${binary} is gone`, { remedy: "run it again" });

@@ -5,12 +5,11 @@ import {
   configArguments,
   gatesNotChecked,
   helmOnPathGate,
-  liveGate,
   showArgsGate,
-  stableGate,
   viewGates,
 } from "../../src/conductor/gates.ts";
 import { paths } from "../../src/conductor/paths.ts";
+import { liveGate, stableGate } from "../../src/conductor/process-gates.ts";
 import type { CommandResult } from "../../src/host/host.ts";
 import { type GateResult, judge } from "../../src/reconcile/gate.ts";
 import { type FakeService, fakeSystemd, runningService } from "../support/machine/fake-systemd.ts";

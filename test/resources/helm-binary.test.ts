@@ -86,6 +86,15 @@ describe("helm", () => {
     ]);
   });
 
+  test("that only lost its mode is given it back without a download", async () => {
+    const host = await machine();
+    await apply(host);
+    host.web.clear();
+    await host.fs.setOwnership(path, { ...root, mode: "0644" });
+    expect(await apply(host)).toMatchObject({ outcomes: [{ outcome: "changed" }] });
+    expect(await host.fs.stat(path)).toMatchObject(root);
+  });
+
   test("is fetched again over what a killed run left", async () => {
     const host = await machine();
     await host.fs.makeDirectory("/state/staging/helm", root);
