@@ -17,6 +17,7 @@ export type FsPromises = Pick<
   | "rename"
   | "rm"
   | "rmdir"
+  | "symlink"
   | "unlink"
 >;
 
@@ -108,6 +109,20 @@ async function replace(
   await syncDirectory(fs, dirname(path));
 }
 
+/** Replaces `path` by a link in one rename. */
+async function replaceByLink(fs: FsPromises, path: string, target: string): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}${temporarySuffix}`);
+  await fs.rm(temporary, { force: true });
+  await fs.symlink(target, temporary);
+  try {
+    await fs.rename(temporary, path);
+  } catch (error) {
+    await fs.rm(temporary, { force: true });
+    throw error;
+  }
+  await syncDirectory(fs, dirname(path));
+}
+
 async function writeNew(fs: FsPromises, path: string, content: string | Uint8Array): Promise<void> {
   const handle = await fs.open(path, "wx", 0o600);
   await handle.writeFile(content).finally(() => handle.close());
@@ -140,6 +155,7 @@ export function hostFs(fs: FsPromises): HostFs {
       attempt("write", to, () =>
         replace(fs, to, ownership, async (temporary) => writeNew(fs, temporary, await fs.readFile(from))),
       ),
+    link: (path, target) => attempt("link", path, () => replaceByLink(fs, path, target)),
     makeDirectory: (path, ownership) =>
       attempt("make", path, async () => {
         for (const directory of parentsFirst(path)) {

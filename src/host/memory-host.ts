@@ -25,7 +25,7 @@ const ownerMayAll = 0o700;
 
 /**
  * memfs knows no root user: with another owner, or bits that are off, it refuses what root may do. So owners and bits
- * live in a map of our own. It also lets a file replace a directory, which no system does.
+ * live in a map of our own. It also lets a file replace a directory, and renames what a link leads to instead of the link: no system does.
  */
 function asRoot(real: FsPromises): FsPromises {
   const known = new Map<string, Attributes>();
@@ -46,7 +46,7 @@ function asRoot(real: FsPromises): FsPromises {
     },
     rename: async (from, to) => {
       await refuseToReplaceDirectory(real, String(to));
-      await real.rename(from, to);
+      await moveItself(real, String(from), String(to));
       known.set(String(to), of(from));
       known.delete(String(from));
     },
@@ -65,6 +65,13 @@ function asRoot(real: FsPromises): FsPromises {
   };
 }
 
+async function moveItself(real: FsPromises, from: string, to: string): Promise<void> {
+  if (!(await real.lstat(from)).isSymbolicLink()) return await real.rename(from, to);
+  await real.rm(to, { force: true });
+  await real.symlink(await real.readlink(from), to);
+  await real.unlink(from);
+}
+
 async function refuseToReplaceDirectory(real: FsPromises, path: string): Promise<void> {
   const stat = await real.lstat(path).catch(() => undefined);
   if (stat?.isDirectory()) throw Object.assign(new Error(`EISDIR: ${path}`), { code: "EISDIR" });
@@ -72,7 +79,7 @@ async function refuseToReplaceDirectory(real: FsPromises, path: string): Promise
 
 function bound(real: FsPromises): FsPromises {
   const names = ["chmod", "chown", "lstat", "mkdir", "open", "readFile", "readdir", "readlink"] as const;
-  const more = ["rename", "rm", "rmdir", "unlink"] as const;
+  const more = ["rename", "rm", "rmdir", "symlink", "unlink"] as const;
   const entries = [...names, ...more].map((name) => [name, (real[name] as () => unknown).bind(real)]);
   return Object.fromEntries(entries) as FsPromises;
 }

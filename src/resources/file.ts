@@ -80,6 +80,7 @@ export function noFile(path: string): Resource {
 export async function fileAsBefore(host: Host, path: string, kept: Originals): Promise<readonly Resource[]> {
   const original = await kept.of(host, path);
   if (original === undefined) return [];
+  if (original.existed && original.link !== undefined) return [linkTo(path, original.link)];
   if (!original.existed || original.copy === undefined) return [noFile(path)];
   const { copy, mode, uid, gid } = original;
   const desired = { sha256: (await host.fs.digest(copy)) ?? "", mode, owner: `${uid}:${gid}` };
@@ -91,4 +92,17 @@ export async function fileAsBefore(host: Host, path: string, kept: Originals): P
       apply: (target) => target.fs.copy(copy, path, { mode, uid, gid }),
     },
   ];
+}
+
+function linkTo(path: string, target: string): Resource {
+  return {
+    id: `file:${path}`,
+    desired: { link: target },
+    observe: async (host) => {
+      const stat = await host.fs.stat(path);
+      if (stat === undefined) return "absent";
+      return { link: stat.kind === "symlink" ? ((await host.fs.readLink(path)) ?? "none") : "none" };
+    },
+    apply: (host) => host.fs.link(path, target),
+  };
 }

@@ -4,11 +4,17 @@ import { ownership, root } from "./owner.ts";
 /** What stood at a path before this project first touched it. */
 export type Original =
   | { readonly existed: false }
-  | ({ readonly existed: true; readonly copy?: string } & Ownership);
+  | ({
+      readonly existed: true;
+      /** Path of the copy of a file. */
+      readonly copy?: string;
+      /** Where a symbolic link led. */
+      readonly link?: string;
+    } & Ownership);
 
 /** Remembers, once for each path, what stood there first, so that removal can put it back. */
 export interface Originals {
-  /** Records the path, with a copy of its bytes when it is a file; does nothing for a path that is known. */
+  /** Records the path, with a copy of its bytes when it is a file, and where it leads when it is a link; does nothing for a path that is known. */
   keep(host: Host, path: string): Promise<void>;
   /** What stood there; `undefined` for a path that was never touched. */
   of(host: Host, path: string): Promise<Original | undefined>;
@@ -27,6 +33,8 @@ async function copyOf(host: Host, directory: string, path: string): Promise<Orig
   const stat = await host.fs.stat(path);
   if (stat === undefined) return { existed: false };
   const { mode, uid, gid } = stat;
+  const link = stat.kind === "symlink" ? await host.fs.readLink(path) : undefined;
+  if (link !== undefined) return { existed: true, mode, uid, gid, link };
   if (stat.kind !== "file") return { existed: true, mode, uid, gid };
   const copy = `${directory}/${path.slice(1).replaceAll("/", "_")}`;
   await host.fs.copy(path, copy, ownership(root, "0600"));

@@ -60,6 +60,18 @@ export function hostContract(makeWorld: () => Promise<World>): void {
       expect((await faultOf(fs.digest(root))).message).toBe(`failed to read ${root}: EISDIR`);
     });
 
+    test("a link takes the place of a file, and leaves what it leads to alone", async () => {
+      const { fs, at, own } = await given();
+      await fs.write(at("target"), "theirs", own);
+      await fs.write(at("link"), "ours", own);
+      await fs.link(at("link"), at("target"));
+      expect((await fs.stat(at("link")))?.kind).toBe("symlink");
+      expect(await fs.readLink(at("link"))).toBe(at("target"));
+      await fs.write(at("link"), "ours again", own);
+      expect(Buffer.from((await fs.read(at("target"))) ?? "").toString()).toBe("theirs");
+      expect((await fs.stat(at("link")))?.kind).toBe("file");
+    });
+
     test("a file that is read as a link is a fault that names it", async () => {
       const { fs, at, own } = await given();
       await fs.write(at("file"), "x", own);

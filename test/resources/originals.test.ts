@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { readText } from "../../src/host/host.ts";
 import { memoryHost } from "../../src/host/memory-host.ts";
+import { reconcile } from "../../src/reconcile/reconcile.ts";
+import { fileAsBefore } from "../../src/resources/file.ts";
 import { originals } from "../../src/resources/originals.ts";
 
 const kept = originals("/state/originals");
@@ -39,6 +41,18 @@ describe("originals", () => {
     await host.fs.makeDirectory("/etc/x", { mode: "0750", uid: 1, gid: 2 });
     await kept.keep(host, "/etc/x");
     expect(await kept.of(host, "/etc/x")).toEqual({ existed: true, mode: "0750", uid: 1, gid: 2 });
+  });
+
+  test("remember where a link led, and removal puts the link back", async () => {
+    const host = memoryHost({ files: { "/opt/helm": "theirs" } });
+    await host.fs.link("/bin-helm", "/opt/helm");
+    await kept.keep(host, "/bin-helm");
+    await host.fs.write("/bin-helm", "ours", root);
+    const resources = await fileAsBefore(host, "/bin-helm", kept);
+    const { outcomes } = await reconcile(host, { resources, exitGates: [] }, "apply");
+    expect(outcomes).toMatchObject([{ id: "file:/bin-helm", outcome: "changed" }]);
+    expect(await host.fs.readLink("/bin-helm")).toBe("/opt/helm");
+    expect(await readText(host.fs, "/opt/helm")).toBe("theirs");
   });
 
   test("remember of a name whether it was there, the first time only", async () => {
