@@ -6,10 +6,12 @@ export type Original =
   | { readonly existed: false }
   | ({
       readonly existed: true;
-      /** Path of the copy of a file. */
+      /** Path of the copy of a file, or of the archive of a package's files. */
       readonly copy?: string;
       /** Where a symbolic link led. */
       readonly link?: string;
+      /** Version of a package. */
+      readonly version?: string;
     } & Ownership);
 
 /** Remembers, once for each path, what stood there first, so that removal can put it back. */
@@ -18,8 +20,11 @@ export interface Originals {
   keep(host: Host, path: string): Promise<void>;
   /** What stood there; `undefined` for a path that was never touched. */
   of(host: Host, path: string): Promise<Original | undefined>;
-  /** Records that something that is no path, a package for one, is about to be touched for the first time. */
-  note(host: Host, name: string, existed: boolean): Promise<void>;
+  /**
+   * Records something that is no path, a package for one: what `look` finds of it, the first time only. `look` may put
+   * a copy into the directory that it is given.
+   */
+  note(host: Host, name: string, look: (directory: string) => Promise<Original>): Promise<void>;
 }
 
 type Ledger = Readonly<Record<string, Original>>;
@@ -56,8 +61,7 @@ export function originals(directory: string): Originals {
   };
   return {
     keep: (host, path) => record(host, path, () => copyOf(host, directory, path)),
-    note: (host, name, existed) =>
-      record(host, name, async () => (existed ? { existed, ...ownership(root, "0000") } : { existed })),
+    note: (host, name, look) => record(host, name, () => look(directory)),
     of: async (host, path) => (await readLedger(host, directory))[path],
   };
 }

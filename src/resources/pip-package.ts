@@ -1,7 +1,7 @@
 import { type Host, HostFault } from "../host/host.ts";
 import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import type { Resource, State } from "../reconcile/resource.ts";
-import type { Originals } from "./originals.ts";
+import type { Original, Originals } from "./originals.ts";
 import { ownership, root } from "./owner.ts";
 import probe from "./pip-package.py";
 import type { ServiceInput } from "./service.ts";
@@ -150,8 +150,8 @@ export function pipPackage(it: PipPackage, staging: string, kept: Originals): Re
     desired: { version: it.version, files: "intact", "entry-point": it.entryPoint.name },
     preflight: [fetched(it, `${staging}/wheel`)],
     observe: (host) => observe(host, it),
-    apply: async (host, change) => {
-      await kept.note(host, `pip-package:${it.name}`, change.action !== "create");
+    apply: async (host) => {
+      await kept.note(host, `pip-package:${it.name}`, (directory) => keepInstalled(host, it, directory));
       const wheel = await stagedWheel(host, `${staging}/wheel`);
       await pip(host, it, "install", ["install", "--no-index", "--no-deps", "--force-reinstall", wheel]);
     },
@@ -166,14 +166,49 @@ async function observe(host: Host, it: PipPackage): Promise<State | "absent"> {
   return { version, files, "entry-point": found.entryPoint ? it.entryPoint.name : "absent", location };
 }
 
-/** The package is not installed; nothing to do for one that was never installed from here. */
+/** Packs the files of the version that is installed now, so that removal can put it back. */
+async function keepInstalled(host: Host, it: PipPackage, directory: string): Promise<Original> {
+  const found = await inspect(host, it);
+  if (found === undefined) return { existed: false };
+  const copy = `${directory}/${it.name}.tar`;
+  const there = await Promise.all(found.files.map(async (path) => (await host.fs.stat(path)) !== undefined));
+  const input = found.files.filter((_, index) => there[index]).join("\n");
+  await tar(host, ["--create", "--file", copy, "--absolute-names", "--files-from=-"], input);
+  return { existed: true, ...ownership(root, "0600"), copy, version: found.version };
+}
+
+async function tar(host: Host, args: readonly string[], input = ""): Promise<void> {
+  const result = await host.run(["tar", ...args], { input, timeoutMs: 60_000 });
+  if (result.ok) return;
+  throw new HostFault(`tar failed: ${lastLine(result.stderr)}`, { remedy: "free space on that filesystem?" });
+}
+
+/** The package as it was before this project first touched it; nothing to do for one that it never touched. */
 export async function packageAsBefore(
   host: Host,
   it: PipPackage,
   kept: Originals,
 ): Promise<readonly Resource[]> {
-  if ((await kept.of(host, `pip-package:${it.name}`)) === undefined) return [];
-  return [noPipPackage(it)];
+  const original = await kept.of(host, `pip-package:${it.name}`);
+  if (original === undefined) return [];
+  const { copy = "", version = "" } = original.existed ? original : {};
+  return copy === "" ? [noPipPackage(it)] : [unpackedPackage(it, copy, version)];
+}
+
+function unpackedPackage(it: PipPackage, archive: string, version: string): Resource {
+  return {
+    id: `pip-package:${it.name}`,
+    desired: { version },
+    observe: (host) => observe(host, it),
+    apply: async (host) => {
+      if ((await inspect(host, it)) !== undefined) await uninstall(host, it);
+      await tar(host, ["--extract", "--file", archive, "--absolute-names"]);
+    },
+  };
+}
+
+function uninstall(host: Host, it: PipPackage): Promise<void> {
+  return pip(host, it, "uninstall", ["uninstall", "--yes", it.name]);
 }
 
 function noPipPackage(it: PipPackage): Resource {
@@ -181,7 +216,7 @@ function noPipPackage(it: PipPackage): Resource {
     id: `pip-package:${it.name}`,
     desired: "absent",
     observe: (host) => observe(host, it),
-    apply: (host) => pip(host, it, "uninstall", ["uninstall", "--yes", it.name]),
+    apply: (host) => uninstall(host, it),
   };
 }
 

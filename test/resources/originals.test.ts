@@ -57,9 +57,10 @@ describe("originals", () => {
 
   test("remember of a name whether it was there, the first time only", async () => {
     const host = memoryHost();
-    await kept.note(host, "pip-package:x", false);
-    await kept.note(host, "pip-package:x", true);
-    await kept.note(host, "pip-package:y", true);
+    const there = async () => ({ existed: true as const, mode: "0600", uid: 0, gid: 0 });
+    await kept.note(host, "pip-package:x", async () => ({ existed: false }));
+    await kept.note(host, "pip-package:x", there);
+    await kept.note(host, "pip-package:y", there);
     expect(await kept.of(host, "pip-package:x")).toEqual({ existed: false });
     expect(await kept.of(host, "pip-package:y")).toMatchObject({ existed: true });
   });

@@ -5,11 +5,12 @@ export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     const count = { passed: 0, failed: errors.length, skipped: 0 };
     for (const module of modules) {
-      if (module.state() === "failed" && module.children.size === 0) count.failed += 1;
-      for (const test of module.children.allTests()) {
-        const { state } = test.result();
-        if (state !== "pending") count[state] += 1;
-      }
+      const states = [...module.children.allTests()].map((test) => test.result().state);
+      count.passed += states.filter((state) => state === "passed").length;
+      count.skipped += states.filter((state) => state === "skipped").length;
+      const failed = states.filter((state) => state === "failed").length;
+      // A file that did not load, or whose set-up failed, has no failed test of its own.
+      count.failed += module.state() === "failed" ? Math.max(1, failed) : failed;
     }
     const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : "";
     process.stdout.write(`\n${count.passed} passed, ${count.failed} failed${skipped}\n`);
