@@ -4,16 +4,10 @@ import { parseConfig, type RawOptions } from "../../src/conductor/config.ts";
 import { desiredState, driverPackage, undoneState } from "../../src/conductor/desired-state.ts";
 import { memoryHost } from "../../src/host/memory-host.ts";
 import type { Resource } from "../../src/reconcile/resource.ts";
+import { conductorFacts } from "../support/conductor-facts.ts";
 import { kubeconfigText } from "../support/kubeconfigs.ts";
 
-const unit: Conductor = {
-  daemon: { user: "magnum", group: "magnum", uid: 111, gid: 112 },
-  home: "/var/lib/magnum",
-  python: "/usr/bin/python3",
-  architecture: "amd64",
-  hasApi: true,
-  apiTakesConfigArguments: true,
-};
+const unit = conductorFacts;
 
 function wanted(options: RawOptions = {}, more: Partial<Conductor> = {}, charmDirectory?: string) {
   const config = parseConfig(options, kubeconfigText());

@@ -12,17 +12,11 @@ import { paths } from "../../src/conductor/paths.ts";
 import { liveGate, stableGate } from "../../src/conductor/process-gates.ts";
 import type { CommandResult } from "../../src/host/host.ts";
 import { type GateResult, judge } from "../../src/reconcile/gate.ts";
+import { conductorFacts } from "../support/conductor-facts.ts";
 import { type FakeService, fakeSystemd, runningService } from "../support/machine/fake-systemd.ts";
 import { type Program, scriptedHost, withoutUser } from "../support/machine/scripted-host.ts";
 
-const unit: Conductor = {
-  daemon: { user: "magnum", group: "magnum", uid: 111, gid: 112 },
-  home: "/var/lib/magnum",
-  python: "/usr/bin/python3",
-  architecture: "amd64",
-  hasApi: true,
-  apiTakesConfigArguments: false,
-};
+const unit = { ...conductorFacts, apiTakesConfigArguments: false };
 const configFile = `--config-file=${paths.magnumConf}`;
 const wired = `${configFile} --log-file=/x --config-dir ${paths.dropInDirectory}`;
 

@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { acceptedBy, optionsPage, renderOptions } from "../../build/reference.ts";
-import type { Conductor } from "../../src/conductor/conductor.ts";
 import { parseConfig } from "../../src/conductor/config.ts";
 import { desiredState } from "../../src/conductor/desired-state.ts";
 import { type OptionName, optionDeclarations } from "../../src/conductor/options.ts";
+import { conductorFacts } from "../support/conductor-facts.ts";
 import { kubeconfigText } from "../support/kubeconfigs.ts";
 
 const page = readFileSync(optionsPage, "utf8");
@@ -49,19 +49,10 @@ describe("docs/reference/options.md", () => {
 });
 
 describe("docs/reference/gates.md", () => {
-  const unit: Conductor = {
-    daemon: { user: "magnum", group: "magnum", uid: 111, gid: 112 },
-    home: "/var/lib/magnum",
-    python: "/usr/bin/python3",
-    architecture: "amd64",
-    hasApi: true,
-    apiTakesConfigArguments: true,
-  };
-
   test("describes every gate of a unit, and none that there is not", () => {
     const config = parseConfig({}, kubeconfigText());
     if (!("kubeconfig" in config)) throw new Error("the defaults are refused");
-    const { resources, settleGates = [], exitGates } = desiredState(config, unit, {});
+    const { resources, settleGates = [], exitGates } = desiredState(config, conductorFacts, {});
     const gates = [
       ...resources.flatMap(({ preflight = [], gates: own = [] }) => [...preflight, ...own]),
       ...settleGates,
