@@ -80,6 +80,7 @@ export function apply(host: Host, wish: Wish, watch: Watch = () => {}): Promise<
 async function applyAlone(host: Host, wish: Wish, watch: Watch): Promise<Ending> {
   const ending = await walkStaged(host, wish, watch);
   if (ending.end !== "report" || wasRefused(ending.report)) return ending;
+  // A run that failed half-way never came to rest, and what was wanted is remembered all the same.
   await remember(host, wish);
   await recordDaemons(host, ending.config, ending.unit);
   return ending;

@@ -52,10 +52,6 @@ async function readKubeconfig(uri: string, asked: Asked): Promise<Kubeconfig> {
   return { blocked: `${uri} has no key kubeconfig: juju update-secret ${uri} kubeconfig#file=PATH` };
 }
 
-async function remove(host: Host, path: string): Promise<void> {
-  if ((await host.fs.stat(path)) !== undefined) await host.fs.remove(path);
-}
-
 /** Takes the signature of a unit whose services are at rest, and keeps it if the last look then finds it in line. */
 function signer(host: Host, config: string, secret: string) {
   let signature: Signature | undefined;
@@ -67,7 +63,7 @@ function signer(host: Host, config: string, secret: string) {
     },
     keep: async (ending: Ending) => {
       const ready = ending.end === "report" && inLine(ending.report) && troubles(ending.report).length === 0;
-      if (!ready || signature === undefined) return await remove(host, paths.signature);
+      if (!ready || signature === undefined) return await host.fs.remove(paths.signature);
       await host.fs.write(paths.signature, `${JSON.stringify(signature)}\n`, ownership(root, "0600"));
     },
   };
@@ -93,7 +89,7 @@ export async function reconcileHook(host: Host, asked: Asked): Promise<void> {
   const uri = typeof kubeconfig === "string" ? kubeconfig : "";
   const secret = await readKubeconfig(uri, asked);
   if ("blocked" in secret) {
-    await remove(host, paths.signature);
+    await host.fs.remove(paths.signature);
     return await setStatus({ status: "blocked", message: secret.blocked });
   }
   const { watch, told } = announce();

@@ -22,12 +22,21 @@ export interface DesiredState {
 
 type Watch = (progress: Progress) => void;
 
-async function planOnly(host: Host, desired: DesiredState, changes: readonly Change[]): Promise<Report> {
+/** One outcome for each resource, in their order: those that no change is listed for are unchanged. */
+function outcomesOf(
+  { resources }: DesiredState,
+  changes: readonly Change[],
+  outcomeOf: (change: Change) => Outcome,
+): readonly Outcome[] {
   const byId = new Map(changes.map((change) => [change.id, change]));
-  const outcomes = desired.resources.map(({ id }): Outcome => {
+  return resources.map(({ id }) => {
     const change = byId.get(id);
-    return change === undefined ? { id, outcome: "unchanged" } : { id, outcome: "drifted", change };
+    return change === undefined ? { id, outcome: "unchanged" } : outcomeOf(change);
   });
+}
+
+async function planOnly(host: Host, desired: DesiredState, changes: readonly Change[]): Promise<Report> {
+  const outcomes = outcomesOf(desired, changes, (change) => ({ id: change.id, outcome: "drifted", change }));
   const gates = changes.length === 0 ? await judge(host, allGates(desired)) : [];
   return { mode: "plan", outcomes, gates };
 }
@@ -37,14 +46,13 @@ export function allGates(desired: DesiredState): readonly Gate[] {
   return [...(desired.settleGates ?? []), ...desired.exitGates];
 }
 
+function skipped(change: Change, because: string): Outcome {
+  return { id: change.id, outcome: "skipped", change, because };
+}
+
 function refused(desired: DesiredState, changes: readonly Change[], gates: readonly GateResult[]): Report {
-  const byId = new Map(changes.map((change) => [change.id, change]));
   const because = `nothing is written while ${closedOf(gates)[0]?.id ?? "a gate"} is closed`;
-  const outcomes = desired.resources.map(({ id }): Outcome => {
-    const change = byId.get(id);
-    return change === undefined ? { id, outcome: "unchanged" } : { id, outcome: "skipped", change, because };
-  });
-  return { mode: "apply", outcomes, gates };
+  return { mode: "apply", outcomes: outcomesOf(desired, changes, (it) => skipped(it, because)), gates };
 }
 
 function failed(id: ResourceId, change: Change, fault: HostFault): Outcome {
@@ -90,11 +98,8 @@ async function applyAll(
       continue;
     }
     const change = planChange(resource, await resource.observe(host));
-    const because = `${stopped} failed`;
     outcomes.push(
-      change === undefined
-        ? { id: resource.id, outcome: "unchanged" }
-        : { id: resource.id, outcome: "skipped", change, because },
+      change === undefined ? { id: resource.id, outcome: "unchanged" } : skipped(change, `${stopped} failed`),
     );
   }
   return outcomes;

@@ -57,12 +57,11 @@ export function troubles(report: Report): readonly Trouble[] {
 
 /** Whether the machine is as desired: nothing differs, and no gate is closed but for notes. Pure. */
 export function inLine(report: Report): boolean {
-  const differs = report.outcomes.some(({ outcome }) => outcome !== "unchanged" && outcome !== "changed");
-  const held = report.outcomes.filter(({ outcome }) => outcome !== "unchanged" && outcome !== "changed");
-  const onlyNotes = held.every(
+  const left = report.outcomes.filter(({ outcome }) => outcome !== "unchanged" && outcome !== "changed");
+  const onlyNotes = left.every(
     (outcome) => troublesOf(outcome).length > 0 && troublesOf(outcome).every(isNote),
   );
-  return (!differs || onlyNotes) && gateTroubles(report.gates).every(isNote);
+  return onlyNotes && gateTroubles(report.gates).every(isNote);
 }
 
 function isNote(trouble: Trouble): boolean {
