@@ -54,7 +54,7 @@ async function walk(host: Host, wish: Wish, mode: Report["mode"], watch: Watch):
 }
 
 /** A fault of the machine where nothing else could tell of it, such as a state directory that can't be written. */
-async function faultAsEnding<T>(work: () => Promise<T>): Promise<T | Fault> {
+export async function faultAsEnding<T>(work: () => Promise<T>): Promise<T | Fault> {
   try {
     return await work();
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { Conductor } from "../conductor/conductor.ts";
 import type { Config } from "../conductor/config.ts";
-import { apply, type Ending, undo, watched } from "../conductor/graft.ts";
+import { apply, type Ending, faultAsEnding, undo, watched } from "../conductor/graft.ts";
 import { paths } from "../conductor/paths.ts";
 import { type Signature, takeSignature } from "../conductor/signature.ts";
 import type { Host } from "../host/host.ts";
@@ -84,6 +84,11 @@ async function tell(ending: Ending): Promise<void> {
 
 /** Every hook but stop and remove: the unit is brought in line with the options, and its status says how that went. */
 export async function reconcileHook(host: Host, asked: Asked): Promise<void> {
+  const fault = await faultAsEnding(() => reconcileUnit(host, asked));
+  if (fault !== undefined) await setStatus(statusFor(fault));
+}
+
+async function reconcileUnit(host: Host, asked: Asked): Promise<void> {
   if (asked.config.code !== 0) throw new Error(`config-get failed (${asked.config.code}): see above`);
   const { kubeconfig, ...options } = JSON.parse(asked.config.stdout) as Record<string, unknown>;
   const uri = typeof kubeconfig === "string" ? kubeconfig : "";

@@ -106,5 +106,17 @@ export function worldTests(recipe: RecipeName): void {
       expect(await statusAfterHook()).toEqual({ status: "active", message: "Unit is ready" });
       expect(await sh(site.conductor, "find / -xdev -name '*.capi-graft-tmp'")).toBe("");
     });
+
+    it("is blocked, and no hook fails, where the note that the unit is in line can't be written", async () => {
+      const note = "/var/lib/magnum-capi-helm/signature.json";
+      await sh(site.conductor, `rm ${note} && mkdir ${note}`);
+      const { status, message } = await statusAfterHook();
+      expect([status, message]).toEqual([
+        "blocked",
+        expect.stringContaining(`failed to write ${note}: EISDIR`),
+      ]);
+      await sh(site.conductor, `rmdir ${note}`);
+      expect(await statusAfterHook()).toEqual({ status: "active", message: "Unit is ready" });
+    });
   });
 }
