@@ -1,3 +1,5 @@
+import type { Value } from "./go-json.ts";
+
 /** The Juju versions whose hook commands and hook environment are known line by line. */
 export type JujuVersion = "3.6.28" | "4.0.15";
 
@@ -33,15 +35,38 @@ export interface Secret {
   readonly revisions: readonly { readonly [key: string]: string }[];
 }
 
-/** The running hook. Outside a hook there is none, and every hook command fails. */
+/** What an action has set so far; values are texts. */
+export interface ActionResults {
+  readonly [key: string]: string | ActionResults;
+}
+
+/** The running action, in the context of which `action-get` and its kin work. */
+export interface ActionContext {
+  readonly name: string;
+  /** The number of its task, such as "2". */
+  readonly id: string;
+  /** What the operator gave over the defaults of the charm. */
+  readonly params: { readonly [key: string]: Value };
+  readonly results: ActionResults;
+  /** The text of the last `action-fail`. */
+  readonly message: string;
+  readonly failed: boolean;
+  /** The lines of `action-log`. */
+  readonly log: readonly string[];
+}
+
+/** The running hook or action. Outside of both there is none, and every hook command fails. */
 export interface HookContext {
   /** JUJU_CONTEXT_ID. */
   readonly id: string;
+  /** Empty in an action. */
   readonly hook: string;
   /** -1 outside relation hooks. */
   readonly "relation-id": number;
   readonly "remote-unit": string;
   readonly "remote-app": string;
+  /** Null or absent in a hook. */
+  readonly action?: ActionContext | null;
 }
 
 /** All that the controller and the agent know of the unit, in one file that hook commands read and change. */
@@ -68,6 +93,8 @@ export interface AgentState {
   readonly log: readonly string[];
   /** The hook that failed and was not yet run again with success; empty when none did. */
   readonly "failed-hook": string;
+  /** How many actions were started. */
+  readonly "actions-started": number;
 }
 
 /** The state of a unit of which nothing has run yet. */
@@ -88,5 +115,6 @@ export function newAgentState(
     secrets: {},
     log: [],
     "failed-hook": "",
+    "actions-started": 0,
   };
 }

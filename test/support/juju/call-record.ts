@@ -4,7 +4,7 @@ import { appendFileSync, existsSync, readFileSync } from "node:fs";
 export interface HookCall {
   readonly command: string;
   readonly argv: readonly string[];
-  /** The hook that called it; empty outside a hook. */
+  /** The hook that called it, or `actions/NAME`, or what else JUJU_DISPATCH_PATH said; empty without both. */
   readonly hook: string;
   readonly code: number;
   readonly stderr: string;

@@ -1,4 +1,5 @@
 import type { JujuVersion, OptionValue } from "./agent-state.ts";
+import { type CharmActions, readActions } from "./charm-actions.ts";
 import { openCharm } from "./charm-archive.ts";
 import { type CharmMetadata, readMetadata } from "./charm-metadata.ts";
 import { type CharmOptions, readOptions, readOptionValue } from "./charm-options.ts";
@@ -11,6 +12,7 @@ export interface Charm {
   readonly archive: string;
   readonly metadata: CharmMetadata;
   readonly options: CharmOptions;
+  readonly actions: CharmActions;
 }
 
 /** Reads a charm archive. Throws when it is no subordinate or its config is wrong. */
@@ -18,7 +20,9 @@ export async function readCharm(path: string, juju: JujuVersion): Promise<Charm>
   const archive = await openCharm(path, juju);
   try {
     const metadata = readMetadata(await archive.text("metadata.yaml"));
-    return { archive: path, metadata, options: readOptions(await archive.text("config.yaml")) };
+    const options = readOptions(await archive.text("config.yaml"));
+    const actions = readActions(await archive.text("actions.yaml"), juju);
+    return { archive: path, metadata, options, actions };
   } finally {
     archive.close();
   }

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { AgentState, StatusInfo } from "./agent-state.ts";
+import type { ActionContext, AgentState, StatusInfo } from "./agent-state.ts";
 import { newAgentState } from "./agent-state.ts";
 import { readCalls } from "./call-record.ts";
 import { bundleFakeJuju } from "./fake-tools.ts";
@@ -20,8 +20,8 @@ interface Line {
   readonly stdout: string;
   readonly stderr: string;
   readonly rc: number;
-  /** What changed: of secrets and statuses only the changed ones. */
-  readonly after: Partial<AgentState>;
+  /** What changed: of secrets and statuses only the changed ones, of the running action only the changed fields. */
+  readonly after: Partial<AgentState> & { readonly action?: Partial<ActionContext> };
 }
 
 const fixtures = join(import.meta.dirname, "../../fixtures/juju/hook-commands-");
@@ -53,9 +53,12 @@ function stateBefore(line: Line): AgentState {
 
 function stateAfter(line: Line): AgentState {
   const before = stateBefore(line);
-  const changed = { ...line.after };
-  if (changed.secrets !== undefined) changed.secrets = { ...before.secrets, ...changed.secrets };
-  return { ...before, ...changed };
+  const { action, secrets, ...changed } = line.after;
+  const after: AgentState = { ...before, ...changed, secrets: { ...before.secrets, ...secrets } };
+  if (action === undefined) return after;
+  const running = before.context?.action;
+  if (!before.context || !running) throw new Error(`the line ${line.id} changes an action and runs none`);
+  return { ...after, context: { ...before.context, action: { ...running, ...action } } };
 }
 
 /** The recording leaves out empty status data and the label of a secret that has none. */
@@ -94,10 +97,10 @@ describe.each(transcripts)("the fake hook commands of Juju $juju", ({ juju, line
     expect(comparable({ ...before, ...outcome.changes })).toEqual(comparable(stateAfter(line)));
   });
 
-  it("covers at least the lines that were recorded for these nine commands", () => {
+  it("covers at least the lines that were recorded for these thirteen commands", () => {
     console.log(`Juju ${juju}: ${lines.length} recorded lines compared`);
-    expect(lines.length).toBeGreaterThanOrEqual(184);
-    expect(new Set(lines.map(({ argv }) => argv[0])).size).toBe(9);
+    expect(lines.length).toBeGreaterThanOrEqual(232);
+    expect(new Set(lines.map(({ argv }) => argv[0])).size).toBe(13);
   });
 });
 
@@ -113,6 +116,9 @@ describe("the fake hook commands as a process", () => {
     "status-set-newline",
     "juju-log-format",
     "no-context-id",
+    "action-get-smart",
+    "action-set-nested",
+    "action-fail-newline",
   );
   const chosen = transcripts.flatMap(({ juju, lines }) =>
     ids.map((id) => [juju, id, lines.find((line) => line.id === id)] as const),

@@ -1,18 +1,39 @@
 import { existsSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { recordCall } from "./call-record.ts";
+import { runCommands } from "./exec-agent.ts";
+import { jujuExec } from "./exec-client.ts";
 import { type Call, type Outcome, runCommand } from "./run-command.ts";
 import { changeState, readState } from "./state-file.ts";
 
-/** Runs as `node fake-juju.cjs FOLDER COMMAND ARGS...`; FOLDER holds the state and the record of calls. */
-function main([folder = "", name = "", ...argv]: readonly string[]): void {
-  const { JUJU_HOOK_NAME } = process.env;
+/**
+ * Runs as `node fake-juju.cjs FOLDER COMMAND ARGS...`; FOLDER holds the state and the record of calls. COMMAND is a
+ * hook command, `juju-exec`, or `run-commands`, the agent's side of `juju-exec`.
+ */
+async function main([folder = "", name = "", ...argv]: readonly string[]): Promise<void> {
+  if (name === "juju-exec") return await execMain(folder, argv);
+  if (name === "run-commands") return await runCommands(folder, argv[0] ?? "");
+  hookCommandMain(folder, name, argv);
+}
+
+async function execMain(folder: string, argv: readonly string[]): Promise<void> {
+  const { code, stdout, stderr } = await jujuExec(folder, argv);
+  const ms = Math.round(process.uptime() * 1000);
+  const call = { command: "juju-exec", argv, hook: "", code, stderr: Buffer.from(stderr).toString(), ms };
+  recordCall(join(folder, "calls.jsonl"), call);
+  writeAll(1, stdout);
+  writeAll(2, stderr);
+  process.exitCode = code;
+}
+
+function hookCommandMain(folder: string, name: string, argv: readonly string[]): void {
+  const { JUJU_HOOK_NAME, JUJU_DISPATCH_PATH } = process.env;
   const call: Call = { name, argv, env: process.env, cwd: process.cwd() };
   const outcome = writeOutput(answer(join(folder, "state.json"), call));
   recordCall(join(folder, "calls.jsonl"), {
     command: name,
     argv,
-    hook: JUJU_HOOK_NAME ?? "",
+    hook: JUJU_HOOK_NAME || (JUJU_DISPATCH_PATH ?? ""),
     code: outcome.code,
     stderr: outcome.stderr,
     ms: Math.round(process.uptime() * 1000),
@@ -41,7 +62,7 @@ function writeOutput(outcome: Outcome): Outcome {
 }
 
 /** Writes to a pipe that may be full for a moment. A reader that is gone is no failure of the command. */
-function writeAll(descriptor: number, text: string): void {
+function writeAll(descriptor: number, text: string | Uint8Array): void {
   let rest = Buffer.from(text);
   while (rest.length > 0) {
     try {
@@ -53,4 +74,4 @@ function writeAll(descriptor: number, text: string): void {
   }
 }
 
-main(process.argv.slice(2));
+void main(process.argv.slice(2));

@@ -36,10 +36,13 @@ export interface FakePaths {
 }
 
 /** The small scripts that stand for the hook commands: file name to content. */
-export function commandStubs({ node, program, folder }: FakePaths): ReadonlyMap<string, string> {
-  const script = (name: string): string =>
-    `#!/bin/sh\nexec ${[node, program, folder, name].map(quote).join(" ")} "$@"\n`;
-  return new Map(Array.from(allCommands.keys(), (name) => [name, script(name)]));
+export function commandStubs(paths: FakePaths): ReadonlyMap<string, string> {
+  return new Map(Array.from(allCommands.keys(), (name) => [name, commandStub(paths, name)]));
+}
+
+/** The small script that stands for one command. */
+export function commandStub({ node, program, folder }: FakePaths, name: string): string {
+  return `#!/bin/sh\nexec ${[node, program, folder, name].map(quote).join(" ")} "$@"\n`;
 }
 
 function quote(word: string): string {

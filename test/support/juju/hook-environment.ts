@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { AgentState, HookContext } from "./agent-state.ts";
+import type { ActionContext, AgentState, HookContext } from "./agent-state.ts";
 import type { UnitPaths } from "./unit-paths.ts";
 
 /** A hook that is about to run. */
@@ -22,9 +22,8 @@ export function hookContext(state: AgentState, hook: Hook): HookContext {
   if (relation === undefined && /-relation-\w+$/.test(hook.name)) {
     throw new Error(`hook ${hook.name} needs a relation, and the unit has none yet: deploy it first`);
   }
-  const number = randomBytes(8).readBigUInt64BE() >> 1n;
   return {
-    id: `${state.unit}-${hook.name}-${number}`,
+    ...plainContext(state, hook.name),
     hook: hook.name,
     "relation-id": relation?.id ?? -1,
     "remote-unit": relation === undefined ? "" : (hook.remoteUnit ?? ""),
@@ -32,19 +31,76 @@ export function hookContext(state: AgentState, hook: Hook): HookContext {
   };
 }
 
-/** The whole environment of a hook, in the order in which Juju's agent writes it. Nothing is inherited. */
+/** A context of no hook, relation or action; the agent numbers its contexts. */
+function plainContext({ unit }: AgentState, kind: string): HookContext {
+  const number = randomBytes(8).readBigUInt64BE() >> 1n;
+  return {
+    id: `${unit}-${kind}-${number}`,
+    hook: "",
+    "relation-id": -1,
+    "remote-unit": "",
+    "remote-app": "",
+  };
+}
+
+/** Makes the context of an action. */
+export function actionContext(state: AgentState, action: ActionContext): HookContext {
+  return { ...plainContext(state, "run-action"), action };
+}
+
+/** Makes the context of the commands of `juju-exec`. */
+export function execContext(state: AgentState): HookContext {
+  return plainContext(state, "");
+}
+
+/** Names and values, in the order in which Juju's agent writes them. */
+export type Environment = readonly (readonly [name: string, value: string])[];
+
+/** The whole environment of a hook. Nothing is inherited. */
 export function hookEnvironment(
   state: AgentState,
   context: HookContext,
   hook: Hook,
   paths: UnitPaths,
-): readonly (readonly [string, string])[] {
+): Environment {
+  const own = [...relationVariables(state, context, hook), ...secretVariables(state, hook)];
+  const path = ["JUJU_DISPATCH_PATH", `hooks/${hook.name}`] as const;
+  return [...contextEnvironment(state, context, paths, own), path];
+}
+
+/** The whole environment of an action. */
+export function actionEnvironment(
+  state: AgentState,
+  context: HookContext,
+  { name, id }: ActionContext,
+  paths: UnitPaths,
+): Environment {
+  const own: Environment = [
+    ["JUJU_ACTION_NAME", name],
+    ["JUJU_ACTION_UUID", id],
+    ["JUJU_ACTION_TAG", `action-${id}`],
+  ];
+  return [...contextEnvironment(state, context, paths, own), ["JUJU_DISPATCH_PATH", `actions/${name}`]];
+}
+
+/** The whole environment of the commands of `juju-exec`: JUJU_DISPATCH_PATH is not in it. */
+export function execEnvironment(state: AgentState, context: HookContext, paths: UnitPaths): Environment {
+  return contextEnvironment(state, context, paths, []);
+}
+
+/** What all contexts of the agent have in common, around the variables of one kind of them. */
+function contextEnvironment(
+  state: AgentState,
+  context: HookContext,
+  paths: UnitPaths,
+  own: Environment,
+): Environment {
   const old = state.juju === "3.6.28";
   return [
     ["CHARM_DIR", paths.charm],
     ["JUJU_CHARM_DIR", paths.charm],
     ["JUJU_CONTEXT_ID", context.id],
-    ["JUJU_HOOK_NAME", hook.name],
+    ["JUJU_HOOK_NAME", context.hook],
     ["JUJU_AGENT_SOCKET_ADDRESS", paths.socket],
     ["JUJU_AGENT_SOCKET_NETWORK", "unix"],
     ["JUJU_UNIT_NAME", state.unit],
@@ -64,18 +120,14 @@ export function hookEnvironment(
       "JUJU_CHARM_NO_PROXY",
     ),
     ...(old ? [] : empty(...traceVariables)),
-    ...relationVariables(state, context, hook),
-    ...secretVariables(state, hook),
+    ...own,
     ["APT_LISTCHANGES_FRONTEND", "none"],
     ["DEBIAN_FRONTEND", "noninteractive"],
     ["LANG", "C.UTF-8"],
     ["TERM", "tmux-256color"],
     ["PATH", `${paths.tools}:${agentPath}`],
-    ["JUJU_DISPATCH_PATH", `hooks/${hook.name}`],
   ];
 }
-
-type Pair = readonly [string, string];
 
 const traceVariables = [
   "JUJU_CHARM_TRACE_CONFIG_HTTP",
@@ -83,14 +135,14 @@ const traceVariables = [
   "JUJU_CHARM_TRACE_CONFIG_CA_CERT",
 ];
 
-function empty(...names: readonly string[]): readonly Pair[] {
+function empty(...names: readonly string[]): Environment {
   return names.map((name) => [name, ""]);
 }
 
-function relationVariables(state: AgentState, context: HookContext, hook: Hook): readonly Pair[] {
+function relationVariables(state: AgentState, context: HookContext, hook: Hook): Environment {
   const relation = state.relations.find(({ id }) => id === context["relation-id"]);
   if (relation === undefined) return [];
-  const departing: readonly Pair[] = hook.departingUnit ? [["JUJU_DEPARTING_UNIT", hook.departingUnit]] : [];
+  const departing: Environment = hook.departingUnit ? [["JUJU_DEPARTING_UNIT", hook.departingUnit]] : [];
   return [
     ["JUJU_RELATION", relation.endpoint],
     ["JUJU_RELATION_ID", `${relation.endpoint}:${relation.id}`],
@@ -100,7 +152,7 @@ function relationVariables(state: AgentState, context: HookContext, hook: Hook):
   ];
 }
 
-function secretVariables(state: AgentState, hook: Hook): readonly Pair[] {
+function secretVariables(state: AgentState, hook: Hook): Environment {
   if (hook.secret === undefined) return [];
   const id = hook.secret.slice(hook.secret.search(/[^/:]*$/));
   return [

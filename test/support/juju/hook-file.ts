@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { posix } from "node:path";
 import type { UnitPaths } from "./unit-paths.ts";
 
-/** What the agent finds when it looks for a hook. */
+/** What the agent finds when it looks for a hook or an action. */
 export type HookFile =
   | { readonly found: "nothing" }
   | { readonly found: "broken"; readonly reason: string }
@@ -11,11 +11,11 @@ export type HookFile =
 /** The machine types of programs that this host can run, by the name that Node gives the host's. */
 const machineTypes: { readonly [architecture: string]: number } = { x64: 62, arm64: 183 };
 
-/** Looks for a hook as the agent does: `dispatch` first, then `hooks/NAME`; links are followed. */
-export function findHook(paths: UnitPaths, name: string): HookFile {
+/** Looks for a hook or an action as the agent does: `dispatch` first, then `hooks/NAME` or `actions/NAME`; links are followed. */
+export function findHook(paths: UnitPaths, own: `${"hooks" | "actions"}/${string}`): HookFile {
   if (look(paths, "metadata.yaml") === undefined)
     return { found: "broken", reason: "charm missing from disk" };
-  const relative = ["dispatch", `hooks/${name}`].find((candidate) => look(paths, candidate) !== undefined);
+  const relative = ["dispatch", own].find((candidate) => look(paths, candidate) !== undefined);
   const found = relative === undefined ? undefined : look(paths, relative);
   if (relative === undefined || found === undefined) return { found: "nothing" };
   const path = posix.join(paths.charm, relative);

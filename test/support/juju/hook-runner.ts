@@ -1,9 +1,10 @@
+import type { AgentState } from "./agent-state.ts";
 import type { AgentStore } from "./agent-store.ts";
 import type { HookCall } from "./call-record.ts";
+import type { ContextRunner, Ended, Program, Started } from "./context-runner.ts";
 import { afterHook, beforeHook } from "./hook-effects.ts";
 import { type Hook, hookContext, hookEnvironment } from "./hook-environment.ts";
-import { findHook, hookCommandLine } from "./hook-file.ts";
-import type { Finished, Machine, Running } from "./machine.ts";
+import { findHook } from "./hook-file.ts";
 import type { UnitPaths } from "./unit-paths.ts";
 
 /** What a hook came to. */
@@ -20,12 +21,8 @@ export interface HookResult {
   readonly skipped: boolean;
 }
 
-/** A hook that still runs, for tests that kill it. */
-export interface RunningHook {
-  readonly pid: number;
-  kill(signal: NodeJS.Signals): void;
-  readonly done: Promise<HookResult>;
-}
+/** A hook that waits for the machine lock or runs, for tests that kill it. */
+export type RunningHook = Started<HookResult>;
 
 /** The result of a hook that Juju does not run. */
 export function skippedHook(hook: string): HookResult {
@@ -34,87 +31,81 @@ export function skippedHook(hook: string): HookResult {
 
 /** Runs the hooks of one unit, one at a time, and keeps the agent's state in step. */
 export class HookRunner {
-  readonly #machine: Machine;
+  readonly #contexts: ContextRunner;
   readonly #paths: UnitPaths;
   readonly #store: AgentStore;
+  /** The hook that waits for the lock or runs. */
+  #current = "";
 
-  constructor(machine: Machine, paths: UnitPaths, store: AgentStore) {
-    this.#machine = machine;
+  constructor(contexts: ContextRunner, paths: UnitPaths, store: AgentStore) {
+    this.#contexts = contexts;
     this.#paths = paths;
     this.#store = store;
   }
 
   /** Starts a hook. Throws when another one runs or the charm has no such hook to run. */
   spawn(hook: Hook, timeoutMs: number): RunningHook {
-    const file = findHook(this.#paths, hook.name);
+    const file = findHook(this.#paths, `hooks/${hook.name}`);
     if (file.found !== "program") {
       throw new Error(
         `hook ${hook.name} cannot start: ${file.found === "broken" ? file.reason : "no such hook"}`,
       );
     }
-    this.#prepare(hook);
-    const callsBefore = this.#store.calls().length;
-    const started = Date.now();
-    const running = this.#launch(hook, file.path, timeoutMs);
-    let terminated = false;
-    return {
-      get pid() {
-        return running.pid;
-      },
-      kill(signal) {
-        terminated ||= signal === "SIGTERM" || signal === "SIGKILL";
-        running.kill(signal);
-      },
-      done: this.#finish(hook, running.done, { started, callsBefore, terminated: () => terminated }),
-    };
+    return this.#start(hook, file.path, timeoutMs);
   }
 
   /** Runs a hook to its end, at most `timeoutMs`. */
   async run(hook: Hook, timeoutMs: number): Promise<HookResult> {
-    const file = findHook(this.#paths, hook.name);
-    if (file.found === "program") return await this.spawn(hook, timeoutMs).done;
-    this.#prepare(hook);
-    if (file.found === "nothing") {
-      this.#settle(hook, 0);
-      return skippedHook(hook.name);
-    }
-    this.#settle(hook, 126);
-    return { ...skippedHook(hook.name), code: 126, stderr: `${file.reason}\n`, skipped: false };
+    const file = findHook(this.#paths, `hooks/${hook.name}`);
+    if (file.found === "program") return await this.#start(hook, file.path, timeoutMs).done;
+    return await this.#contexts.exclusively(this.#comment(hook), timeoutMs, async () => {
+      this.#before(hook);
+      this.#settle(hook, file.found === "nothing" ? 0 : 126);
+      if (file.found === "nothing") return skippedHook(hook.name);
+      return { ...skippedHook(hook.name), code: 126, stderr: `${file.reason}\n`, skipped: false };
+    });
   }
 
-  #prepare(hook: Hook): void {
-    const running = this.#store.read().context?.hook;
-    if (running !== undefined) throw new Error(`hook ${running} still runs: wait until it is done`);
+  #start(hook: Hook, path: string, timeoutMs: number): RunningHook {
+    if (this.#current !== "") throw new Error(`hook ${this.#current} still runs: wait until it is done`);
+    this.#current = hook.name;
+    let terminated = false;
+    const started = this.#contexts.start(
+      this.#comment(hook),
+      timeoutMs,
+      () => this.#prepare(hook, path),
+      (ended) => this.#judge(hook, ended, terminated),
+    );
+    return {
+      get pid() {
+        return started.pid;
+      },
+      kill(signal) {
+        terminated ||= signal === "SIGTERM" || signal === "SIGKILL";
+        started.kill(signal);
+      },
+      done: started.done.finally(() => {
+        this.#current = "";
+      }),
+    };
+  }
+
+  #prepare(hook: Hook, path: string): Program {
+    this.#before(hook);
+    const state = this.#store.read();
+    const context = hookContext(state, hook);
+    const environment = hookEnvironment(state, context, hook, this.#paths);
+    return { context, path, environment, logger: `unit.${state.unit}.${hook.name}` };
+  }
+
+  #before(hook: Hook): void {
     this.#store.change((state) => beforeHook(state, hook, this.#store.calls()));
   }
 
-  #launch(hook: Hook, path: string, timeoutMs: number): Running {
-    const state = this.#store.read();
-    const context = hookContext(state, hook);
-    const argv = hookCommandLine(this.#paths, path, hookEnvironment(state, context, hook, this.#paths));
-    this.#store.change(() => ({ context }));
-    try {
-      return this.#machine.spawn(argv, { timeoutMs });
-    } catch (error) {
-      this.#store.change(() => ({ context: null }));
-      throw error;
-    }
-  }
-
-  async #finish(
-    hook: Hook,
-    done: Promise<Finished>,
-    known: { readonly started: number; readonly callsBefore: number; terminated(): boolean },
-  ): Promise<HookResult> {
-    const finished = await done.finally(() => this.#store.change(() => ({ context: null })));
-    const ms = Date.now() - known.started;
-    const calls = this.#store.calls().slice(known.callsBefore);
-    this.#store.change(({ log, unit }) => ({
-      log: [...log, ...outputLines(finished, `unit.${unit}.${hook.name}`)],
-    }));
+  #judge(hook: Hook, { code, stdout, stderr, ms, calls }: Ended, terminated: boolean): HookResult {
     // A hook that is terminated from outside has not failed: the agent runs it again.
-    if (finished.code === 0 || !known.terminated()) this.#settle(hook, finished.code);
-    return { hook: hook.name, ...finished, ms, calls, skipped: false };
+    if (code === 0 || !terminated) this.#settle(hook, code);
+    return { hook: hook.name, code, stdout, stderr, ms, calls, skipped: false };
   }
 
   /** Notes a failure, or what follows from a hook that ended well. */
@@ -125,14 +116,22 @@ export class HookRunner {
       return { ...resolved, ...afterHook(state, hook, this.#store.calls()) };
     });
   }
+
+  #comment(hook: Hook): string {
+    return hookComment(this.#store.read(), hook);
+  }
 }
 
-/** The agent logs each line of a hook; a last line without a line end is lost. */
-function outputLines({ stdout, stderr }: Finished, logger: string): readonly string[] {
-  const lines = (text: string, level: string): readonly string[] =>
-    text
-      .split("\n")
-      .slice(0, -1)
-      .map((line) => `${level} ${logger} ${line}`);
-  return [...lines(stderr, "WARNING"), ...lines(stdout, "DEBUG")];
+/** What the agent takes the machine lock for; the forms are from Juju's source. */
+function hookComment(state: AgentState, hook: Hook): string {
+  if (hook.secret !== undefined) return `run ${hook.name} (${hook.secret}) hook`;
+  const [, endpoint, event] = /^(.+)-(relation-\w+)$/.exec(hook.name) ?? [];
+  if (endpoint === undefined) return `run ${hook.name} hook`;
+  const { id, "remote-app": app } = state.relations.find((one) => one.endpoint === endpoint) ?? {
+    id: 12,
+    "remote-app": state.principal.replace(/\/.*/, ""),
+  };
+  const departee = hook.departingUnit === undefined ? "" : `, departee: ${hook.departingUnit}`;
+  const about = hook.remoteUnit === undefined ? `app: ${app}` : `unit: ${hook.remoteUnit}${departee}`;
+  return `run ${event} (${id}; ${about}) hook`;
 }

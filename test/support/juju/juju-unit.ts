@@ -1,48 +1,70 @@
+import { type ActionResult, ActionRunner } from "./action-runner.ts";
 import { AgentStore } from "./agent-store.ts";
 import type { HookCall } from "./call-record.ts";
 import { type Charm, readCharm, type Scalar } from "./charm.ts";
+import { actionParams } from "./charm-actions.ts";
 import { openCharm } from "./charm-archive.ts";
 import { deployCharm } from "./charm-folder.ts";
 import { effectiveConfig, readOptionValue, requireOption } from "./charm-options.ts";
+import { ContextRunner } from "./context-runner.ts";
+import type { Value } from "./go-json.ts";
 import type { Hook } from "./hook-environment.ts";
 import { type HookResult, HookRunner, type RunningHook, skippedHook } from "./hook-runner.ts";
-import type { Machine } from "./machine.ts";
+import type { Finished, Machine } from "./machine.ts";
 import type { HookExtra, LogLine, Unit } from "./unit.ts";
 import { deployHooks, refreshHooks, removeHooks, usualHook } from "./unit-hooks.ts";
 import type { UnitPaths } from "./unit-paths.ts";
 import { addSecret, grantSecret, removeSecret, updateSecret } from "./unit-secrets.ts";
-import { installNode, removeUnit } from "./unit-tools.ts";
+import { installExec, installNode, letAgentAnswer, removeUnit } from "./unit-tools.ts";
 
 /** The agent of one unit, on the state file that its hook commands share. */
 export class JujuUnit implements Unit {
   readonly name: string;
   readonly charmFolder: string;
+  readonly jujuExec: string;
+  readonly #machine: Machine;
+  readonly #contexts: ContextRunner;
   readonly #paths: UnitPaths;
   readonly #isThisHost: boolean;
   readonly #store: AgentStore;
   readonly #runner: HookRunner;
+  readonly #actions: ActionRunner;
   readonly #timeoutMs: number;
   #charm: Charm;
-  #phase: "new" | "living" | "going" | "gone" = "new";
+  #phase: "new" | "living" | "going" | "gone";
   /** How many charms were put on the unit. */
   #deployed = 0;
   #pending: readonly Hook[] = [];
+  #isStopped = false;
 
-  constructor(machine: Machine, paths: UnitPaths, charm: Charm, timeoutMs: number) {
+  constructor(
+    machine: Machine,
+    paths: UnitPaths,
+    charm: Charm,
+    timeoutMs: number,
+    phase: "new" | "living" = "new",
+  ) {
+    this.#phase = phase;
     this.#paths = paths;
     this.#isThisHost = ["", "/"].includes(machine.root);
     this.#store = new AgentStore(paths.onHost(paths.fake));
-    this.#runner = new HookRunner(machine, paths, this.#store);
+    this.#machine = machine;
+    this.#contexts = new ContextRunner(machine, paths, this.#store);
+    this.#runner = new HookRunner(this.#contexts, paths, this.#store);
+    this.#actions = new ActionRunner(this.#contexts, paths, this.#store);
     this.#timeoutMs = timeoutMs;
     this.#charm = charm;
     this.name = this.#store.read().unit;
     this.charmFolder = paths.charm;
+    this.jujuExec = paths.jujuExec;
   }
 
   async deploy(): Promise<readonly HookResult[]> {
+    this.#requireAgent();
     if (this.#phase === "new") {
       await this.#placeCharm();
       await installNode(this.#paths, this.#isThisHost);
+      await installExec(this.#paths);
       this.#pending = deployHooks(this.#store.read(), this.#charm.metadata.endpoint);
       this.#phase = "living";
     }
@@ -50,11 +72,36 @@ export class JujuUnit implements Unit {
   }
 
   async runHook(name: string, extra: HookExtra = {}): Promise<HookResult> {
+    this.#requireAgent();
     return await this.#runner.run({ ...usualHook(name, this.#store.read()), ...extra }, this.#timeoutMs);
   }
 
   spawnHook(name: string, extra: HookExtra = {}): RunningHook {
+    this.#requireAgent();
     return this.#runner.spawn({ ...usualHook(name, this.#store.read()), ...extra }, this.#timeoutMs);
+  }
+
+  async runAction(name: string, given: Readonly<Record<string, Value>> = {}): Promise<ActionResult> {
+    this.#requireAgent();
+    const params = actionParams(this.#charm.actions, this.name, name, given);
+    return await this.#actions.run({ name, params, timeoutMs: this.#timeoutMs });
+  }
+
+  async runPrincipalHook(name: string, script: string): Promise<Finished> {
+    const timeoutMs = this.#timeoutMs;
+    const run = (): Promise<Finished> => this.#machine.exec(["/bin/bash", "-c", script], { timeoutMs });
+    const { principal } = this.#store.read();
+    return await this.#contexts.exclusively(`run ${name} hook`, timeoutMs, run, principal);
+  }
+
+  async stopAgent(): Promise<void> {
+    this.#isStopped = true;
+    await letAgentAnswer(this.#paths, false);
+  }
+
+  async startAgent(): Promise<void> {
+    this.#isStopped = false;
+    if (this.#phase === "living" || this.#phase === "going") await letAgentAnswer(this.#paths, true);
   }
 
   async configure(changes: Readonly<Record<string, Scalar | undefined>>): Promise<HookResult> {
@@ -171,7 +218,12 @@ export class JujuUnit implements Unit {
     return ready ? await this.#runner.run(hook, this.#timeoutMs) : skippedHook(hook.name);
   }
 
+  #requireAgent(): void {
+    if (this.#isStopped) throw new Error(`the agent of ${this.name} is stopped: start it first`);
+  }
+
   #requireNoError(hook: string): void {
+    this.#requireAgent();
     const failed = this.#store.read()["failed-hook"];
     if (failed === "") return;
     throw new Error(`Juju runs no ${hook} while the hook ${failed} has failed: run that one again first`);

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -24,19 +25,23 @@ const recorded = readFileSync(file, "utf8")
   .map((line) => JSON.parse(line) as Recorded);
 
 /** Prints the environment block, the working directory, the umask, stdin and the command line of the hook itself. */
-const script = [
+const shows = [
   'tr "\\0" "\\n" </proc/$$/environ',
   "echo ==",
   "pwd -P; umask; readlink /proc/$$/fd/0",
   'tr "\\0" "\\n" </proc/$$/cmdline',
-  "[ $JUJU_HOOK_NAME != install ] || secret-get --label kubeconfig $(config-get key) >/dev/null",
 ].join("\n");
 
-/** What differs from run to run: Juju's folder, the number of the context, the id of the secret. */
+const script = `${shows}
+[ $JUJU_HOOK_NAME != install ] || secret-get --label kubeconfig $(config-get key) >/dev/null`;
+
+/** What differs from run to run: Juju's folder, the number of the context and of the task, the id of the secret. */
 function usual(text: string, jujuDir: string): string {
   return text
     .replaceAll(jujuDir, "/var/lib/juju")
     .replace(/^(JUJU_CONTEXT_ID=.*)-\d+$/m, "$1-N")
+    .replace(/^(JUJU_ACTION_(?:UUID=|TAG=action-))\d+$/gm, "$1N")
+    .replace(/^(\/tmp\/juju-exec)\w+/m, "$1NNN")
     .replace(/secret:[0-9a-v]{20}/, "secret:ID");
 }
 
@@ -61,11 +66,29 @@ describe.each(["3.6.28", "4.0.15"] as const)("the environment of a hook of Juju 
 
   it("is to the byte what Juju's agent gave, in its order, with nothing inherited", async () => {
     const seen = await everyHook(juju);
-    const labelled = lines.filter(({ id }) => id !== "secret-changed");
+    const labelled = lines.filter(({ id, runs }) => runs.startsWith("hooks/") && id !== "secret-changed");
     expect(labelled.length).toBeGreaterThanOrEqual(11);
     for (const line of labelled)
       expect(seen.get(line.runs.replace("hooks/", "")), line.id).toBe(expected(line));
   }, 30_000);
+
+  it("is for an action without a hook's name", async () => {
+    const further = { "actions.yaml": "verify:\n", "actions/verify": { link: "../hooks/stub" } };
+    const options = { application: "magnum-capi-helm", juju, further };
+    const { unit, jujuDir } = await temporaryUnit(shows, options);
+    await unit.deploy();
+    const line = lines.find(({ id }) => id === "action-verify");
+    const { stdout } = await unit.runAction("verify");
+    expect(usual(stdout, jujuDir)).toBe(line === undefined ? "no recorded line" : expected(line));
+  });
+
+  it("is for the commands of juju-exec without a hook's name and a path to dispatch", async () => {
+    const { unit, jujuDir } = await temporaryUnit("exit 0", { application: "magnum-capi-helm", juju });
+    await unit.deploy();
+    const line = lines.find(({ id }) => id === "juju-exec");
+    const stdout = execFileSync(unit.jujuExec, ["-u", unit.name, shows], { encoding: "utf8" });
+    expect(usual(stdout, jujuDir)).toBe(line === undefined ? "no recorded line" : expected(line));
+  });
 
   it("has no label of a secret that was read without one", async () => {
     const { unit, jujuDir } = await temporaryUnit(script.replace(" --label kubeconfig", ""), {

@@ -1,14 +1,16 @@
 import { posix } from "node:path";
+import type { ActionResult } from "./action-runner.ts";
 import { type JujuVersion, newAgentState } from "./agent-state.ts";
 import type { HookCall } from "./call-record.ts";
 import { readCharm, readSettings, type Scalar } from "./charm.ts";
 import { effectiveConfig } from "./charm-options.ts";
+import type { Value } from "./go-json.ts";
 import type { Hook } from "./hook-environment.ts";
 import type { HookResult, RunningHook } from "./hook-runner.ts";
 import { JujuUnit } from "./juju-unit.ts";
-import type { Machine } from "./machine.ts";
-import { writeState } from "./state-file.ts";
-import { unitPaths } from "./unit-paths.ts";
+import type { Finished, Machine } from "./machine.ts";
+import { readState, writeState } from "./state-file.ts";
+import { realJujuDir, unitPaths } from "./unit-paths.ts";
 import { installTools } from "./unit-tools.ts";
 
 /** A subordinate unit to be made. */
@@ -47,11 +49,26 @@ export interface Unit {
   readonly name: string;
   /** The charm's folder, as the machine names it. */
   readonly charmFolder: string;
+  /** `juju-exec`, as the machine names it: there from the deployment to the removal. Its effects show here. */
+  readonly jujuExec: string;
   /** Unpacks the charm and runs the first hooks. Stops at one that fails; called again, it goes on from there. */
   deploy(): Promise<readonly HookResult[]>;
   runHook(name: string, extra?: HookExtra): Promise<HookResult>;
   /** Starts a hook, for tests that kill it. */
   spawnHook(name: string, extra?: HookExtra): RunningHook;
+  /**
+   * `juju run` with typed parameters, waiting for the end. Throws Juju's text when there is no such action or it does
+   * not take these parameters; an action that fails is a result.
+   */
+  runAction(name: string, params?: Readonly<Record<string, Value>>): Promise<ActionResult>;
+  /**
+   * Runs a shell script on the machine, as root, in the place of a hook of the principal: under the machine lock, with
+   * a line in `machine-lock.log`. Nothing of the unit's own sees it.
+   */
+  runPrincipalHook(name: string, script: string): Promise<Finished>;
+  /** Lets the unit's agent go away: `juju-exec` fails, and this harness runs no hook or action. */
+  stopAgent(): Promise<void>;
+  startAgent(): Promise<void>;
   /** `juju config`: undefined resets an option. Throws Juju's text for a wrong name or value, with nothing set. */
   configure(changes: Readonly<Record<string, Scalar | undefined>>): Promise<HookResult>;
   /** `juju add-secret`; returns the secret's address. The unit may not read it yet. */
@@ -69,6 +86,7 @@ export interface Unit {
   status(): Promise<{ readonly status: string; readonly message: string }>;
   workloadVersion(): Promise<string>;
   log(): Promise<readonly LogLine[]>;
+  /** Every hook command and every `juju-exec` that has ended, in that order. */
   calls(): Promise<readonly HookCall[]>;
 }
 
@@ -77,7 +95,7 @@ export async function createUnit(machine: Machine, options: UnitOptions): Promis
   const juju = options.juju ?? "3.6.28";
   const charm = await readCharm(options.charm, juju);
   const name = `${options.application ?? charm.metadata.name}/${options.number ?? 0}`;
-  const paths = unitPaths(machine.root, options.jujuDir ?? "/var/lib/juju", name);
+  const paths = unitPaths(machine.root, options.jujuDir ?? realJujuDir, name);
   const settings = readSettings(charm.options, options.config ?? {});
   const config = effectiveConfig(charm.options, settings);
   await installTools(paths);
@@ -92,4 +110,15 @@ export async function createUnit(machine: Machine, options: UnitOptions): Promis
     newAgentState({ ...known, settings, config }),
   );
   return new JujuUnit(machine, paths, charm, options.hookTimeoutMs ?? 600_000);
+}
+
+/** A unit that was deployed on a machine before, with the state that it has there: on a copy of that machine, say. */
+export async function findUnit(
+  machine: Machine,
+  options: Pick<UnitOptions, "charm" | "jujuDir" | "hookTimeoutMs"> & { readonly name: string },
+): Promise<Unit> {
+  const paths = unitPaths(machine.root, options.jujuDir ?? realJujuDir, options.name);
+  const { juju } = readState(paths.onHost(posix.join(paths.fake, "state.json")));
+  const charm = await readCharm(options.charm, juju);
+  return new JujuUnit(machine, paths, charm, options.hookTimeoutMs ?? 600_000, "living");
 }

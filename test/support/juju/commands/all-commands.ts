@@ -1,4 +1,8 @@
 import type { HookCommand } from "../hook-command.ts";
+import { actionFail } from "./action-fail.ts";
+import { actionGet } from "./action-get.ts";
+import { actionLog } from "./action-log.ts";
+import { actionSet } from "./action-set.ts";
 import { applicationVersionSet } from "./application-version-set.ts";
 import { configGet } from "./config-get.ts";
 import { isLeader } from "./is-leader.ts";
@@ -9,6 +13,10 @@ import { statusGet, statusSet } from "./status.ts";
 
 /** Every hook command that this stand-in has, by name. A new one needs a line here and lines of the transcript. */
 export const allCommands: ReadonlyMap<string, HookCommand> = new Map([
+  ["action-fail", actionFail],
+  ["action-get", actionGet],
+  ["action-log", actionLog],
+  ["action-set", actionSet],
   ["application-version-set", applicationVersionSet],
   ["config-get", configGet],
   ["is-leader", isLeader],
