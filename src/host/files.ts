@@ -123,6 +123,19 @@ async function replaceByLink(fs: FsPromises, path: string, target: string): Prom
   await syncDirectory(fs, dirname(path));
 }
 
+async function move(fs: FsPromises, from: string, to: string): Promise<void> {
+  try {
+    await fs.rename(from, to);
+  } catch (error) {
+    if (codeOf(error) !== "EXDEV") throw error;
+    const stat = await fs.lstat(from);
+    const ownership = { uid: stat.uid, gid: stat.gid, mode: (stat.mode & 0o7777).toString(8) };
+    await replace(fs, to, ownership, async (temporary) => writeNew(fs, temporary, await fs.readFile(from)));
+    return await fs.unlink(from);
+  }
+  await syncDirectory(fs, dirname(to));
+}
+
 async function writeNew(fs: FsPromises, path: string, content: string | Uint8Array): Promise<void> {
   const handle = await fs.open(path, "wx", 0o600);
   await handle.writeFile(content).finally(() => handle.close());
@@ -155,6 +168,7 @@ export function hostFs(fs: FsPromises): HostFs {
       attempt("write", to, () =>
         replace(fs, to, ownership, async (temporary) => writeNew(fs, temporary, await fs.readFile(from))),
       ),
+    move: (from, to) => attempt("write", to, () => move(fs, from, to)),
     link: (path, target) => attempt("link", path, () => replaceByLink(fs, path, target)),
     makeDirectory: (path, ownership) =>
       attempt("make", path, async () => {

@@ -35,6 +35,8 @@ export interface HostFs {
   write(path: string, content: string | Uint8Array, ownership: Ownership): Promise<void>;
   /** Copies a file, atomically at its destination. */
   copy(from: string, to: string, ownership: Ownership): Promise<void>;
+  /** Moves a file, atomically where both paths are on one filesystem; what stood at `to` is replaced. */
+  move(from: string, to: string): Promise<void>;
   /** Makes a symbolic link, atomically in the place of what was there. */
   link(path: string, target: string): Promise<void>;
   /** Makes a directory and the missing ones above it; one that is there keeps its permissions. */

@@ -6,13 +6,17 @@ export type GateState =
   | { readonly state: "closed"; readonly reason: string; readonly remedy: string; readonly cure: Cure }
   | { readonly state: "not checked"; readonly reason: string };
 
+/** Hears what a gate waits for, in words for a status. */
+export type Say = (text: string) => void;
+
 /** One named, read-only check that must pass before a write or after it. */
 export interface Gate {
   /** Kebab-case, stable: pipelines match on it. */
   readonly id: string;
   /** What holds when it is open, as a short statement. */
   readonly title: string;
-  check(host: Host): Promise<GateState>;
+  /** `say` is told what it waits for, where it waits for something to end. */
+  check(host: Host, say?: Say): Promise<GateState>;
 }
 
 /** A gate with what it found. */
@@ -32,8 +36,12 @@ export function closed(cure: Cure, reason: string, remedy: string): GateState {
  * Judges gates at the same time; the results keep their order. A fault of the machine closes its gate. Every check has
  * ended when this does, also when it throws.
  */
-export async function judge(host: Host, gates: readonly Gate[]): Promise<readonly GateResult[]> {
-  const ends = await Promise.allSettled(gates.map((gate) => stateOf(host, gate)));
+export async function judge(
+  host: Host,
+  gates: readonly Gate[],
+  say: Say = () => {},
+): Promise<readonly GateResult[]> {
+  const ends = await Promise.allSettled(gates.map((gate) => stateOf(host, gate, say)));
   return gates.map(({ id, title }, index) => {
     const end = ends[index];
     if (end?.status !== "fulfilled") throw end?.reason;
@@ -41,9 +49,9 @@ export async function judge(host: Host, gates: readonly Gate[]): Promise<readonl
   });
 }
 
-async function stateOf(host: Host, gate: Gate): Promise<GateState> {
+async function stateOf(host: Host, gate: Gate, say: Say): Promise<GateState> {
   try {
-    return await gate.check(host);
+    return await gate.check(host, say);
   } catch (error) {
     if (error instanceof HostFault) return closed(error.cure, error.message, error.remedy);
     throw error;

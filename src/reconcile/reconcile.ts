@@ -1,13 +1,15 @@
 import { type Host, HostFault } from "../host/host.ts";
-import { closedOf, type Gate, type GateResult, judge } from "./gate.ts";
+import { closedOf, type Gate, type GateResult, judge, type Say } from "./gate.ts";
 import { planAll, planChange } from "./plan.ts";
-import type { Outcome, Report } from "./report.ts";
+import type { Outcome, Report, Trouble } from "./report.ts";
 import type { Change, Resource, ResourceId } from "./resource.ts";
 
 /** Progress of a walk, for people who wait. */
 export type Progress =
   | { readonly step: "planned"; readonly changes: readonly Change[] }
   | { readonly step: "applying"; readonly change: Change }
+  | { readonly step: "reverting"; readonly because: Trouble }
+  | { readonly step: "waiting"; readonly text: string }
   | { readonly step: "judging"; readonly when: "before" | "after"; readonly gates: readonly string[] };
 
 /** What a walk walks over. */
@@ -18,9 +20,29 @@ export interface DesiredState {
   readonly settleGates?: readonly Gate[];
   /** What must hold when all is in place: judged after an apply, and by a plan that finds nothing else to do. */
   readonly exitGates: readonly Gate[];
+  /** What people should know of: judged with the exit gates, and by every plan, which lists the closed ones. */
+  readonly notes?: readonly Gate[];
+  /**
+   * Puts what the changes would bring beside the live files, and gives the gates that prove it there. Asked after the
+   * preflight gates of a change; one closed refuses the whole run, so that nothing live is touched by what can't work.
+   */
+  stage?(host: Host, changes: readonly Change[]): Promise<readonly Gate[]>;
 }
 
 type Watch = (progress: Progress) => void;
+
+/** How an apply goes about it. */
+export interface Walk {
+  /**
+   * `change`: something else is wanted than before, so all of it is proved first, and one closed gate refuses all.
+   * `heal`: what was wanted before was undone, so each part is repaired as far as its own gates let it.
+   */
+  readonly policy: "change" | "heal";
+  /** Called once, just before the first write. */
+  begin(changes: readonly Change[]): Promise<void>;
+  /** Called when things are at rest, just before the last look at all of it. */
+  settled(): Promise<void>;
+}
 
 /** One outcome for each resource, in their order: those that no change is listed for are unchanged. */
 function outcomesOf(
@@ -37,13 +59,20 @@ function outcomesOf(
 
 async function planOnly(host: Host, desired: DesiredState, changes: readonly Change[]): Promise<Report> {
   const outcomes = outcomesOf(desired, changes, (change) => ({ id: change.id, outcome: "drifted", change }));
-  const gates = changes.length === 0 ? await judge(host, allGates(desired)) : [];
+  const gates =
+    changes.length === 0
+      ? await judge(host, allGates(desired))
+      : closedOf(await judge(host, desired.notes ?? []));
   return { mode: "plan", outcomes, gates };
+}
+
+function lastGates({ exitGates, notes = [] }: DesiredState): readonly Gate[] {
+  return [...exitGates, ...notes];
 }
 
 /** Every gate that is judged when all is in place. */
 export function allGates(desired: DesiredState): readonly Gate[] {
-  return [...(desired.settleGates ?? []), ...desired.exitGates];
+  return [...(desired.settleGates ?? []), ...lastGates(desired)];
 }
 
 function skipped(change: Change, because: string): Outcome {
@@ -66,11 +95,17 @@ function didNotHold(change: Change): HostFault {
   });
 }
 
-async function applyOne(host: Host, resource: Resource, watch: Watch): Promise<Outcome> {
+function telling(watch: Watch): Say {
+  return (text) => watch({ step: "waiting", text });
+}
+
+type Closed = ReadonlyMap<ResourceId, readonly GateResult[]>;
+
+async function applyOne(host: Host, resource: Resource, closed: Closed, watch: Watch): Promise<Outcome> {
   const { id } = resource;
   const change = planChange(resource, await resource.observe(host));
   if (change === undefined) return { id, outcome: "unchanged" };
-  const gates = await judge(host, resource.gates ?? []);
+  const gates = closed.get(id) ?? (await judge(host, resource.gates ?? [], telling(watch)));
   if (closedOf(gates).length > 0) return { id, outcome: "held", change, gates: closedOf(gates) };
   watch({ step: "applying", change });
   try {
@@ -86,14 +121,16 @@ async function applyOne(host: Host, resource: Resource, watch: Watch): Promise<O
 async function applyAll(
   host: Host,
   resources: readonly Resource[],
+  closed: Closed,
   watch: Watch,
+  policy: Walk["policy"],
 ): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = [];
   let stopped: string | undefined;
   for (const resource of resources) {
     if (stopped === undefined) {
-      const outcome = await applyOne(host, resource, watch);
-      if (outcome.outcome === "failed") stopped = outcome.id;
+      const outcome = await applyOne(host, resource, closed, watch);
+      if (isFailure(outcome) && policy === "change") stopped = outcome.id;
       outcomes.push(outcome);
       continue;
     }
@@ -105,6 +142,11 @@ async function applyAll(
   return outcomes;
 }
 
+/** Whether an outcome ends a walk: what failed and is only to be noted does not. */
+function isFailure(outcome: Outcome): boolean {
+  return outcome.outcome === "failed" && outcome.cure !== "note";
+}
+
 async function judgeAloud(
   host: Host,
   gates: readonly Gate[],
@@ -112,7 +154,7 @@ async function judgeAloud(
   watch: Watch,
 ): Promise<readonly GateResult[]> {
   if (gates.length > 0) watch({ step: "judging", when, gates: gates.map(({ id }) => id) });
-  return await judge(host, gates);
+  return await judge(host, gates, telling(watch));
 }
 
 /** What was done, corrected by a last look: something may have undone it while the services came to rest. */
@@ -120,9 +162,8 @@ function withLastLook(outcomes: readonly Outcome[], changes: readonly Change[]):
   const left = new Map(changes.map((change) => [change.id, change]));
   return outcomes.map((outcome) => {
     const change = left.get(outcome.id);
-    return change === undefined || outcome.outcome === "held"
-      ? outcome
-      : { id: outcome.id, outcome: "drifted", change };
+    const isTold = outcome.outcome === "held" || outcome.outcome === "failed";
+    return change === undefined || isTold ? outcome : { id: outcome.id, outcome: "drifted", change };
   });
 }
 
@@ -135,27 +176,55 @@ async function settle(
   host: Host,
   desired: DesiredState,
   outcomes: readonly Outcome[],
-  wait: Wait,
+  watch: Watch,
+  settled: Walk["settled"],
 ): Promise<Report> {
-  const settled = await judgeAloud(host, desired.settleGates ?? [], "after", wait.watch);
-  await wait.settled();
+  const rested = await judgeAloud(host, desired.settleGates ?? [], "after", watch);
+  await settled();
   const [changes, rest] = await Promise.all([
     observeAll(host, desired.resources),
-    judgeAloud(host, desired.exitGates, "after", wait.watch),
+    judgeAloud(host, lastGates(desired), "after", watch),
   ]);
-  return { mode: "apply", outcomes: withLastLook(outcomes, changes), gates: [...settled, ...rest] };
+  return { mode: "apply", outcomes: withLastLook(outcomes, changes), gates: [...rested, ...rest] };
 }
 
-/** What a caller does while a walk goes on. */
-interface Wait {
-  watch: Watch;
-  /** Called when things are at rest, just before the last look at all of it. */
-  settled(): Promise<void>;
+/** The preflight gates of what is to change, each judged once, and the results for each resource. */
+async function preflight(
+  host: Host,
+  desired: DesiredState,
+  changes: readonly Change[],
+  watch: Watch,
+): Promise<{ readonly all: readonly GateResult[]; readonly closed: Closed }> {
+  const changing = new Set(changes.map(({ id }) => id));
+  const asking = desired.resources.filter(({ id, preflight: own }) => changing.has(id) && own !== undefined);
+  const gates = asking.flatMap((it) => it.preflight ?? []);
+  const all = gates.length === 0 ? [] : await judgeAloud(host, gates, "before", watch);
+  const closed = new Map<ResourceId, readonly GateResult[]>();
+  for (const { id, preflight: own = [] } of asking) {
+    const shut = closedOf(all).filter((result) => own.some((gate) => gate.id === result.id));
+    if (shut.length > 0) closed.set(id, shut);
+  }
+  return { all, closed };
+}
+
+/** Whether a change may begin: `undefined`, or the results that refuse it. */
+async function refusal(
+  host: Host,
+  desired: DesiredState,
+  changes: readonly Change[],
+  before: readonly GateResult[],
+  watch: Watch,
+): Promise<readonly GateResult[] | undefined> {
+  if (closedOf(before).length > 0) return before;
+  const staged = (await desired.stage?.(host, changes)) ?? [];
+  const proof = staged.length === 0 ? [] : await judgeAloud(host, staged, "before", watch);
+  return closedOf(proof).length > 0 ? [...before, ...proof] : undefined;
 }
 
 /**
  * The one walk: observe, plan, gates, apply, observe again, report. `plan` stops before the gates and the apply.
- * A closed preflight gate refuses the whole run before anything is written; a failed resource stops those after it.
+ * In a change, one closed gate of the preflight or of the staged proof refuses the whole run before anything is
+ * written; and a failed resource stops those after it; in a heal, each resource is held back or fails for itself.
  * Faults of the machine are data in the report; anything else that is thrown is a defect of this program.
  */
 export async function reconcile(
@@ -163,22 +232,23 @@ export async function reconcile(
   desired: DesiredState,
   mode: Report["mode"],
   watch: Watch = () => {},
-  settled: Wait["settled"] = async () => {},
+  walk: Partial<Walk> = {},
 ): Promise<Report> {
   const changes = await observeAll(host, desired.resources);
   watch({ step: "planned", changes });
   if (mode === "plan") return await planOnly(host, desired, changes);
 
-  const changing = new Set(changes.map(({ id }) => id));
-  const preflight = desired.resources
-    .filter(({ id }) => changing.has(id))
-    .flatMap((it) => it.preflight ?? []);
-  const before = preflight.length === 0 ? [] : await judgeAloud(host, preflight, "before", watch);
-  if (closedOf(before).length > 0) return refused(desired, changes, before);
-
-  const outcomes = changes.length === 0 ? unchanged(desired) : await applyAll(host, desired.resources, watch);
-  if (outcomes.some(({ outcome }) => outcome === "failed")) return { mode, outcomes, gates: [] };
-  return await settle(host, desired, outcomes, { watch, settled });
+  const { policy = "change", settled = async () => {} } = walk;
+  if (changes.length === 0) return await settle(host, desired, unchanged(desired), watch, settled);
+  const before = await preflight(host, desired, changes, watch);
+  if (policy === "change") {
+    const gates = await refusal(host, desired, changes, before.all, watch);
+    if (gates !== undefined) return refused(desired, changes, gates);
+  }
+  await walk.begin?.(changes);
+  const outcomes = await applyAll(host, desired.resources, before.closed, watch, policy);
+  if (outcomes.some(isFailure)) return { mode, outcomes, gates: [] };
+  return await settle(host, desired, outcomes, watch, settled);
 }
 
 function unchanged(desired: DesiredState): readonly Outcome[] {

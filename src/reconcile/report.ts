@@ -51,8 +51,8 @@ function gateTroubles(gates: readonly GateResult[]): readonly Trouble[] {
 export function troubles(report: Report): readonly Trouble[] {
   const all = [...report.outcomes.flatMap(troublesOf), ...gateTroubles(report.gates)];
   const seen = new Set<string>();
-  const first = all.filter(({ source }) => !seen.has(source) && seen.add(source));
-  return first.toSorted((a, b) => rank[a.cure] - rank[b.cure]);
+  const worstFirst = all.toSorted((a, b) => rank[a.cure] - rank[b.cure]);
+  return worstFirst.filter(({ source }) => !seen.has(source) && seen.add(source));
 }
 
 /** Whether the machine is as desired: nothing differs, and no gate is closed but for notes. Pure. */
@@ -71,4 +71,10 @@ function isNote(trouble: Trouble): boolean {
 /** The changes that were made, or in a plan would be. Pure. */
 export function changesOf(report: Report): readonly Change[] {
   return report.outcomes.flatMap((outcome) => ("change" in outcome ? [outcome.change] : []));
+}
+
+/** Whether nothing of a change was written, because a gate was closed beforehand. Pure. */
+export function isRefused({ outcomes }: Report): boolean {
+  const skipped = outcomes.some(({ outcome }) => outcome === "skipped");
+  return skipped && outcomes.every(({ outcome }) => outcome === "skipped" || outcome === "unchanged");
 }

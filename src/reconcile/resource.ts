@@ -35,6 +35,8 @@ export interface Resource {
   readonly gates?: readonly Gate[];
   /** Resources whose change makes this one change as well: a plan says so beforehand. */
   readonly follows?: readonly ResourceId[];
+  /** Whether a look and a repair take milliseconds: a heal then does both before it looks at anything else. */
+  readonly quick?: true;
   /** Reads only. */
   observe(host: Host): Promise<State | "absent">;
   /** May write; never judges its own success, since the machine is observed again afterwards. */

@@ -70,6 +70,9 @@ export function hostContract(makeWorld: () => Promise<World>): void {
       await fs.write(at("link"), "ours again", own);
       expect(Buffer.from((await fs.read(at("target"))) ?? "").toString()).toBe("theirs");
       expect((await fs.stat(at("link")))?.kind).toBe("file");
+      await fs.link(at("link"), at("nothing"));
+      await fs.link(at("link"), at("nothing either"));
+      expect(await fs.readLink(at("link"))).toBe(at("nothing either"));
     });
 
     test("a file that is read as a link is a fault that names it", async () => {
@@ -244,6 +247,15 @@ export function hostContract(makeWorld: () => Promise<World>): void {
       await fs.write(at("file"), "x", own);
       await fs.makeDirectory(at("directory"), own);
       await fs.remove(at("file"));
+      await fs.remove(at("directory"));
+      expect(await fs.list(root)).toEqual([]);
+    });
+
+    test("takes away a directory whose files were replaced before they went", async () => {
+      const { fs, at, own, root } = await given();
+      await fs.makeDirectory(at("directory"), own);
+      for (const content of ["a", "b"]) await fs.write(at("directory", "file"), content, own);
+      await fs.remove(at("directory", "file"));
       await fs.remove(at("directory"));
       expect(await fs.list(root)).toEqual([]);
     });

@@ -40,6 +40,21 @@ describe("judging gates", () => {
     expect(closedOf(await judge(memoryHost(), [together, together, together]))).toEqual([]);
   });
 
+  test("hands on what a gate says that it waits for", async () => {
+    const said: string[] = [];
+    const waiting: Gate = {
+      id: "waiting",
+      title: "waiting holds",
+      check: async (_host, say) => {
+        say?.("waiting for a thing to end");
+        return open();
+      },
+    };
+    expect(closedOf(await judge(memoryHost(), [waiting], (text) => said.push(text)))).toEqual([]);
+    expect(said).toEqual(["waiting for a thing to end"]);
+    expect(closedOf(await judge(memoryHost(), [waiting]))).toEqual([]);
+  });
+
   test("has a gate closed by a fault of the machine, with its cure and remedy", async () => {
     const broken = gate("broken", async () => {
       throw new HostFault("failed to write /x: ENOSPC", { cure: "time", remedy: "free space" });

@@ -1,12 +1,38 @@
 import { describe, expect, test } from "vitest";
 import { HostFault } from "../../src/host/host.ts";
-import { closed } from "../../src/reconcile/gate.ts";
+import { closed, type Gate, open } from "../../src/reconcile/gate.ts";
 import { allGates, type Progress, reconcile } from "../../src/reconcile/reconcile.ts";
 import type { Outcome } from "../../src/reconcile/report.ts";
 import { toyMachine } from "../support/toy-machine.ts";
 
 const outcomes = (report: { readonly outcomes: readonly Outcome[] }) =>
   report.outcomes.map(({ id, outcome }) => `${id} ${outcome}`);
+
+describe("notes", () => {
+  const note = (state: "open" | "closed"): Gate => ({
+    id: `note-${state}`,
+    title: state,
+    check: async () => (state === "open" ? open() : closed("note", "left by hand", "rm it")),
+  });
+  const ids = (gates: readonly { readonly id: string }[]) => gates.map(({ id }) => id);
+
+  test("that are closed are in a plan where something differs; all are where nothing does, and after an apply", async () => {
+    const { host, toy, gate } = toyMachine({ "t:a": { a: 1 } });
+    const desired = {
+      resources: [toy("t:a", { a: 2 })],
+      exitGates: [gate("last")],
+      notes: [note("open"), note("closed")],
+    };
+    expect(ids((await reconcile(host, desired, "plan")).gates)).toEqual(["note-closed"]);
+    expect(ids((await reconcile(host, desired, "apply")).gates)).toEqual([
+      "last",
+      "note-open",
+      "note-closed",
+    ]);
+    expect(ids((await reconcile(host, desired, "plan")).gates)).toEqual(["last", "note-open", "note-closed"]);
+    expect(ids(allGates(desired))).toEqual(["last", "note-open", "note-closed"]);
+  });
+});
 
 describe("a plan", () => {
   test("says what differs and changes nothing", async () => {
@@ -111,6 +137,26 @@ describe("an apply", () => {
     expect(events.indexOf("apply t:a")).toBe(progress[1]?.at);
   });
 
+  test("tells whoever watches what a gate waits for, before a resource is applied and at the end", async () => {
+    const { host, toy } = toyMachine({ "t:a": { a: 1 } });
+    const gate = (id: string): Gate => ({
+      id,
+      title: id,
+      check: async (_host, say) => {
+        say?.(`waiting for ${id}`);
+        return open();
+      },
+    });
+    const texts: string[] = [];
+    await reconcile(
+      host,
+      { resources: [toy("t:a", { a: 2 }, { gates: [gate("helm")] })], exitGates: [gate("rest")] },
+      "apply",
+      (it) => void (it.step === "waiting" && texts.push(it.text)),
+    );
+    expect(texts).toEqual(["waiting for helm", "waiting for rest"]);
+  });
+
   test("sees what an earlier resource did, not what was there at the beginning", async () => {
     const { host, toy, now, applied } = toyMachine({ "t:b": { a: 1 } });
     const both = toy(
@@ -129,6 +175,26 @@ describe("an apply", () => {
   });
 });
 
+describe("a resource that fails with a note", () => {
+  test("stops nothing after it, and is told", async () => {
+    const { host, toy, gate, applied } = toyMachine();
+    const fails = toy(
+      "t:a",
+      { a: 1 },
+      {
+        apply: async () => {
+          throw new HostFault("no watch", { cure: "note", remedy: "look" });
+        },
+      },
+    );
+    const desired = { resources: [fails, toy("t:b", { b: 1 })], exitGates: [gate("exit")] };
+    const report = await reconcile(host, desired, "apply");
+    expect(outcomes(report)).toEqual(["t:a failed", "t:b changed"]);
+    expect(applied()).toEqual(["apply t:a", "apply t:b"]);
+    expect(report.gates.map(({ id }) => id)).toEqual(["exit"]);
+  });
+});
+
 describe("the end of an apply", () => {
   test("waits for the services to be at rest, then looks at all of it once more, and judges the rest", async () => {
     const { host, toy, gate, events } = toyMachine({ "t:b": { a: 1 } });
@@ -138,7 +204,7 @@ describe("the end of an apply", () => {
       exitGates: [gate("exit")],
     };
     const settled = async () => void events.push("settled");
-    const report = await reconcile(host, desired, "apply", () => {}, settled);
+    const report = await reconcile(host, desired, "apply", () => {}, { settled });
     expect(report.gates.map(({ id }) => id)).toEqual(["stable", "exit"]);
     const end = events.slice(events.indexOf("apply t:a") + 1);
     expect(end.slice(0, end.indexOf("judge stable"))).toEqual(["observe t:a", "observe t:b"]);
@@ -179,7 +245,7 @@ describe("the end of an apply", () => {
       count += 1;
     };
     const walk = async (mode: "plan" | "apply", resource: typeof idle) =>
-      await reconcile(host, { resources: [resource], exitGates: [] }, mode, () => {}, settled);
+      await reconcile(host, { resources: [resource], exitGates: [] }, mode, () => {}, { settled });
     await walk("plan", toy("t:a", { a: 1 }));
     await walk("apply", toy("t:a", { a: 1 }, { preflight: [no] }));
     await walk("apply", idle);

@@ -73,6 +73,11 @@ describe("the troubles of a report", () => {
   test("are listed once though a gate held a resource and is closed at the end", () => {
     expect(troubles(report([held("time")], [gateOf("time-gate", "time")]))).toHaveLength(1);
   });
+
+  test("take a gate of several resources at its worst", () => {
+    const fuse = (cure: Cure): Outcome => ({ ...held(), gates: [gateOf("fuse", cure)] }) as Outcome;
+    expect(troubles(report([fuse("time"), fuse("operator")]))).toMatchObject([{ cure: "operator" }]);
+  });
 });
 
 describe("a machine", () => {
