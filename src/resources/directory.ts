@@ -14,6 +14,7 @@ export function directory(options: {
   return {
     id: `directory:${path}`,
     desired: { kind: "directory", mode, owner: `${owner.user}:${owner.group}` },
+    quick: true,
     observe: async (host) => {
       const stat = await host.fs.stat(path);
       if (stat === undefined) return "absent";

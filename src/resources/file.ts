@@ -38,6 +38,7 @@ export function file(options: FileOptions): Resource {
       mode,
       owner: `${owner.user}:${owner.group}`,
     },
+    quick: true,
     ...(options.preflight === undefined ? {} : { preflight: options.preflight }),
     observe: (host) => observeFile(host, path, [root, owner], describe),
     apply: async (host, change) => {

@@ -3,6 +3,7 @@ import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import type { Resource, State } from "../reconcile/resource.ts";
 import type { Originals } from "./originals.ts";
 import { ownerName, ownership, root } from "./owner.ts";
+import type { Store } from "./store.ts";
 
 /** helm out of an archive of the official layout (`linux-amd64/helm`), known by the archive's digest. */
 export interface HelmBinary {
@@ -17,6 +18,7 @@ export interface HelmBinary {
   /** File that remembers which binary came out of which archive. */
   readonly receipt: string;
   readonly staging: string;
+  readonly store: Store;
 }
 
 /** The digest of the archive that was unpacked, and of the binary that came out of it. */
@@ -44,9 +46,31 @@ async function observe(host: Host, it: HelmBinary): Promise<State | "absent"> {
   return { ...common, version: receipt?.version ?? "unknown", archive: receipt?.archive ?? "unknown" };
 }
 
+/** How the name of the kept binary begins: the version and the archive that it came out of. */
+export function keptHelm({ version, sha256 }: Pick<HelmBinary, "version" | "sha256">): string {
+  return `helm-${version}-${sha256}`;
+}
+
+function stagedHelm(it: HelmBinary): string {
+  return `${it.staging}/linux-${it.architecture}/helm`;
+}
+
+/**
+ * The binary that would be put in place: the kept one, or the one that the preflight fetched. Throws a `HostFault`
+ * where there is none.
+ */
+export async function helmAtHand(host: Host, it: HelmBinary): Promise<string> {
+  const kept = await it.store.find(host, keptHelm(it));
+  const binary = kept ?? stagedHelm(it);
+  if ((await host.fs.stat(binary)) === undefined)
+    throw new HostFault(`${binary} is gone`, { remedy: "run it again" });
+  return binary;
+}
+
 async function fetchArchive(host: Host, it: HelmBinary): Promise<GateState> {
+  if ((await it.store.find(host, keptHelm(it))) !== undefined) return open("kept here");
   const archive = `${it.staging}/helm.tar.gz`;
-  await host.fs.makeDirectory(it.staging, ownership(root, "0700"));
+  await host.fs.makeDirectory(it.staging, ownership(root, "0755"));
   await host.fs.remove(archive);
   const got = await host.download(it.url, archive, { maxBytes, timeoutMs: 300_000 });
   if (!got.ok)
@@ -57,11 +81,7 @@ async function fetchArchive(host: Host, it: HelmBinary): Promise<GateState> {
     );
   if (got.sha256 !== it.sha256) {
     const reason = `helm-sha256=${it.sha256.slice(0, 12)}... is not that of ${it.url}`;
-    return closed(
-      "operator",
-      reason,
-      `set it to the digest of the archive that you trust; got ${got.sha256}`,
-    );
+    return closed("operator", reason, `set it to the digest that you trust; got ${got.sha256}`);
   }
   return await unpack(host, it, archive);
 }
@@ -84,7 +104,7 @@ async function rightVersion(host: Host, it: HelmBinary, binary: string): Promise
   if (result.ok && said === `v${it.version}`) return open();
   const reason = result.ok
     ? `the archive holds helm ${said}`
-    : `the archive's helm does not run: ${result.stderr.trim()}`;
+    : `the archive's helm does not run: ${result.stderr.trim() || "it died without a word"}`;
   return closed("operator", reason, `helm-version=${it.version} and helm-url must agree`);
 }
 
@@ -102,18 +122,25 @@ export function helmBinary(it: HelmBinary): Resource {
   return {
     id: `helm:${it.path}`,
     desired: { kind: "file", version: it.version, archive: it.sha256, mode: "0755", owner: "root:root" },
+    quick: true,
     preflight: [fetched],
     observe: (host) => observe(host, it),
     apply: async (host, change) => {
       if (change.drift.every(({ key }) => key === "mode" || key === "owner")) {
+        await it.originals.keep(host, it.path);
         return await host.fs.setOwnership(it.path, ownership(root, "0755"));
       }
-      const binary = `${it.staging}/linux-${it.architecture}/helm`;
-      const digest = await host.fs.digest(binary);
-      if (digest === undefined) throw new HostFault(`${binary} is gone`, { remedy: "run it again" });
+      const fetchedBinary = await helmAtHand(host, it);
+      const binary = fetchedBinary.startsWith(it.staging)
+        ? await it.store.keep(host, keptHelm(it), fetchedBinary)
+        : fetchedBinary;
+      const digest = (await host.fs.digest(binary)) ?? "";
       const receipt: Receipt = { version: it.version, archive: it.sha256, binary: digest };
       await it.originals.keep(host, it.path);
+      await it.originals.keep(host, it.receipt);
       await host.fs.write(it.receipt, `${JSON.stringify(receipt)}\n`, ownership(root, "0600"));
+      const isThere = change.drift.every(({ key }) => key === "version" || key === "archive");
+      if (isThere && (await host.fs.digest(it.path)) === digest) return;
       await host.fs.copy(binary, it.path, ownership(root, "0755"));
     },
   };

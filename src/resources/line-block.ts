@@ -41,7 +41,8 @@ function endedLine(text: string): string {
   return text === "" || text.endsWith("\n") ? text : `${text}\n`;
 }
 
-function withBlock(text: string, markers: Markers, block: string): string {
+/** A text with this block in the place of the one that it has, or at its end; CRLF line ends become plain ones. */
+export function withBlock(text: string, markers: Markers, block: string): string {
   const { before, after } = splitAtBlock(text, markers);
   return `${endedLine(before)}${block}${after}`.replaceAll(/\r+\n/g, "\n");
 }
@@ -69,11 +70,15 @@ export function renderBlock(markers: Markers, lines: string): string {
  * shell misreads, gets plain ones.
  */
 export function lineBlock(options: LineBlockOptions): Resource {
+  return blockWith(options, renderBlock(options.markers, options.lines));
+}
+
+function blockWith(options: Omit<LineBlockOptions, "lines">, block: string): Resource {
   const { path, markers } = options;
-  const block = renderBlock(markers, options.lines);
   return {
     id: `block:${path}`,
     desired: { block: sha256(block), "line-ends": "LF", mode: "0644", owner: "root:root" },
+    quick: true,
     observe: (host) => observeBlock(host, path, markers),
     apply: async (host) => {
       await options.originals.keep(host, path);
@@ -117,6 +122,19 @@ export function noLineBlock(options: Omit<LineBlockOptions, "lines">): Resource 
       await host.fs.write(path, found, original?.existed ? original : ownership(root, "0644"));
     },
   };
+}
+
+/** The block as it was before it was first touched, in the file as it is now; nothing to do where it never was. */
+export async function blockAsBefore(
+  host: Host,
+  options: Omit<LineBlockOptions, "lines">,
+): Promise<readonly Resource[]> {
+  const original = await options.originals.of(host, options.path);
+  if (original === undefined) return [];
+  const copy = original.existed ? original.copy : undefined;
+  const text = copy === undefined ? "" : ((await readBytes(host, copy)) ?? "");
+  const { block } = splitAtBlock(text, options.markers);
+  return [block === undefined ? noLineBlock(options) : blockWith(options, block)];
 }
 
 /** The text as it was first found, where nothing but our own change of line ends came to it. */

@@ -14,6 +14,12 @@ export type Original =
       readonly version?: string;
     } & Ownership);
 
+/** Originals of one directory, which may be forgotten. */
+export interface ForgettableOriginals extends Originals {
+  /** Forgets all of them in one step; the copies are then nobody's. */
+  forget(host: Host): Promise<void>;
+}
+
 /** Remembers, once for each path, what stood there first, so that removal can put it back. */
 export interface Originals {
   /** Records the path, with a copy of its bytes when it is a file, and where it leads when it is a link; does nothing for a path that is known. */
@@ -46,8 +52,22 @@ async function copyOf(host: Host, directory: string, path: string): Promise<Orig
   return { existed: true, mode, uid, gid, copy };
 }
 
+/** Keeps in the first what all of them keep; only the first one is asked. */
+export function keptInAll(first: Originals, ...more: readonly Originals[]): Originals {
+  const all = [first, ...more];
+  return {
+    keep: async (host, path) => {
+      for (const each of all) await each.keep(host, path);
+    },
+    note: async (host, name, look) => {
+      for (const each of all) await each.note(host, name, look);
+    },
+    of: (host, path) => first.of(host, path),
+  };
+}
+
 /** Keeps originals in `directory`, which is made when first needed (0700, root). */
-export function originals(directory: string): Originals {
+export function originals(directory: string): ForgettableOriginals {
   const record = async (host: Host, name: string, look: () => Promise<Original>) => {
     const ledger = await readLedger(host, directory);
     if (ledger[name] !== undefined) return;
@@ -63,5 +83,6 @@ export function originals(directory: string): Originals {
     keep: (host, path) => record(host, path, () => copyOf(host, directory, path)),
     note: (host, name, look) => record(host, name, () => look(directory)),
     of: async (host, path) => (await readLedger(host, directory))[path],
+    forget: (host) => host.fs.remove(`${directory}/ledger.json`),
   };
 }

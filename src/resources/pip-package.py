@@ -10,6 +10,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import re
 
 
 def damaged(distribution):
@@ -29,11 +30,26 @@ def damaged(distribution):
     return names
 
 
+def leftovers(name, distribution):
+    """What an installation that was cut off left: pip's renamed directories, and folders that no RECORD lists."""
+    folder = name.replace("-", "_")
+    own = {str(f).split("/")[0] for f in (distribution.files or [])} if distribution else set()
+    # pip exchanges the first letters of what it is about to replace.
+    ends = "|".join(re.escape(folder[at:]) for at in range(1, len(folder) - 3))
+    pattern = re.compile(r"(%s|[-~.=%%0-9]+(%s))(-[^/]*\.dist-info)?$" % (re.escape(folder), ends))
+    found = []
+    for directory in {os.path.realpath(entry) for entry in sys.path if entry.startswith("/usr/local/")}:
+        names = os.listdir(directory) if os.path.isdir(directory) else []
+        found += [os.path.join(directory, it) for it in names if pattern.match(it) and it not in own]
+    return sorted(found)
+
+
 def describe(name, group, entry_point):
     try:
         distribution = importlib.metadata.distribution(name)
     except importlib.metadata.PackageNotFoundError:
-        return None
+        left = leftovers(name, None)
+        return {"leftovers": left} if left else None
     record = next((f for f in distribution.files or [] if f.name == "RECORD"), None)
     stat = os.stat(distribution.locate_file(record)) if record is not None else None
     entries = [e for e in distribution.entry_points if e.group == group and e.name == entry_point]
@@ -42,6 +58,7 @@ def describe(name, group, entry_point):
         "location": str(distribution.locate_file("")),
         "damaged": damaged(distribution),
         "entryPoint": len(entries) > 0,
+        "leftovers": leftovers(name, distribution),
         "files": [str(distribution.locate_file(f)) for f in distribution.files or []],
         "identity": "%s@%s" % (distribution.version, stat.st_ctime_ns if stat else 0),
         "changedAt": stat.st_ctime_ns / 1e6 if stat else 0,

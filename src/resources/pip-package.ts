@@ -5,6 +5,7 @@ import type { Original, Originals } from "./originals.ts";
 import { ownership, root } from "./owner.ts";
 import probe from "./pip-package.py";
 import type { ServiceInput } from "./service.ts";
+import type { Store } from "./store.ts";
 
 /** A pinned Python package with one entry point that proves it, installed for one interpreter. */
 export interface PipPackage {
@@ -21,6 +22,8 @@ export interface PipPackage {
   readonly asUser: readonly string[];
   /** The option that sets the version, for messages. */
   readonly option: string;
+  readonly staging: string;
+  readonly store: Store;
 }
 
 interface Installation {
@@ -29,6 +32,8 @@ interface Installation {
   /** Names of files that are missing or differ from the package's own record. */
   readonly damaged: readonly string[];
   readonly entryPoint: boolean;
+  /** Directories that an installation which was cut off left behind. */
+  readonly leftovers: readonly string[];
   /** Absolute paths. */
   readonly files: readonly string[];
   /** Changes with every installation. */
@@ -37,7 +42,9 @@ interface Installation {
   readonly changedAt: number;
 }
 
-async function inspect(host: Host, it: PipPackage): Promise<Installation | undefined> {
+type Inspection = Installation | Pick<Installation, "leftovers"> | null;
+
+async function inspectAll(host: Host, it: PipPackage): Promise<Inspection> {
   const argv = [...it.asUser, it.python, "-", it.name, it.entryPoint.group, it.entryPoint.name];
   const result = await host.run(argv, { input: probe, timeoutMs: 60_000 });
   if (!result.ok) {
@@ -45,7 +52,17 @@ async function inspect(host: Host, it: PipPackage): Promise<Installation | undef
       remedy: `run ${it.python} -c "import importlib.metadata"`,
     });
   }
-  return (JSON.parse(result.stdout) as Installation | null) ?? undefined;
+  return JSON.parse(result.stdout) as Inspection;
+}
+
+async function inspect(host: Host, it: PipPackage): Promise<Installation | undefined> {
+  const found = await inspectAll(host, it);
+  return found !== null && "version" in found ? found : undefined;
+}
+
+/** How the names of this package's wheels begin. */
+export function wheelPrefix({ name, version }: Pick<PipPackage, "name" | "version">): string {
+  return `${name.replaceAll("-", "_")}-${version}-`;
 }
 
 function lastLine(text: string): string {
@@ -99,12 +116,14 @@ function pipsError(output: string): string {
   return (errors[0] ?? lastLine(output)).replace("ERROR: ", "");
 }
 
-async function fetchWheel(host: Host, it: PipPackage, staging: string): Promise<GateState> {
+async function fetchWheel(host: Host, it: PipPackage): Promise<GateState> {
+  const staging = wheelDirectory(it);
+  if ((await keptWheel(host, it)) !== undefined) return open("kept here");
   const requirement = [`${it.name}==${it.version}`, ...it.hashes.map((hash) => `--hash=sha256:${hash}`)].join(
     " ",
   );
   await host.fs.removeTree(staging);
-  await host.fs.makeDirectory(staging, ownership(root, "0700"));
+  await host.fs.makeDirectory(staging, ownership(root, "0755"));
   await host.fs.write(`${staging}/requirements.txt`, `${requirement}\n`, ownership(root, "0600"));
   const argv = [it.python, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"];
   const network = ["--retries", "1", "--timeout", "15", ...indexArguments(it.indexUrl)];
@@ -115,22 +134,43 @@ async function fetchWheel(host: Host, it: PipPackage, staging: string): Promise<
   return result.ok ? open() : explain(it, `${result.stderr}\n${result.stdout}`);
 }
 
-function fetched(it: PipPackage, staging: string): Gate {
+function wheelDirectory(it: PipPackage): string {
+  return `${it.staging}/wheel`;
+}
+
+async function keptWheel(host: Host, it: PipPackage): Promise<string | undefined> {
+  const path = await it.store.find(host, wheelPrefix(it));
+  if (path === undefined || it.hashes.length === 0) return path;
+  return it.hashes.includes((await host.fs.digest(path)) ?? "") ? path : undefined;
+}
+
+function fetched(it: PipPackage): Gate {
   return {
     id: "driver-fetched",
     title: `${it.name} ${it.version} is fetched${it.hashes.length > 0 ? " and has the right sha256" : ""}`,
-    check: (host) => fetchWheel(host, it, staging),
+    check: (host) => fetchWheel(host, it),
   };
 }
 
-async function stagedWheel(host: Host, staging: string): Promise<string> {
-  const name = (await host.fs.list(staging))?.find((entry) => entry.endsWith(".whl"));
-  if (name === undefined) throw new Error(`no wheel in ${staging}`);
-  return `${staging}/${name}`;
+async function stagedWheel(host: Host, it: PipPackage): Promise<string | undefined> {
+  const directory = wheelDirectory(it);
+  const name = (await host.fs.list(directory))?.find((entry) => entry.endsWith(".whl"));
+  return name === undefined ? undefined : `${directory}/${name}`;
+}
+
+/**
+ * The wheel that an installation would take: the kept one, or the one that the preflight fetched. Throws a `HostFault`
+ * where there is none.
+ */
+export async function wheelAtHand(host: Host, it: PipPackage): Promise<string> {
+  const wheel = (await keptWheel(host, it)) ?? (await stagedWheel(host, it));
+  if (wheel === undefined) throw new HostFault(`the wheel of ${it.name} is gone`, { remedy: "run it again" });
+  return wheel;
 }
 
 async function pip(host: Host, it: PipPackage, what: string, rest: readonly string[]): Promise<void> {
-  const env = { ...environment, PIP_CONFIG_FILE: "/dev/null" };
+  const env = { ...environment, PIP_CONFIG_FILE: "/dev/null", TMPDIR: it.staging };
+  await host.fs.makeDirectory(it.staging, ownership(root, "0755"));
   const result = await host.run([it.python, "-m", "pip", ...rest], { env, timeoutMs: 180_000 });
   if (result.ok) return;
   const full = /No space left|Disk quota/.test(result.stderr);
@@ -144,26 +184,42 @@ async function pip(host: Host, it: PipPackage, what: string, rest: readonly stri
  * checked before anything is written; the installation itself needs no network. pip of Ubuntu 22.04 has no
  * `--break-system-packages`, so the environment asks for it.
  */
-export function pipPackage(it: PipPackage, staging: string, kept: Originals): Resource {
+export function pipPackage(it: PipPackage, kept: Originals): Resource {
   return {
     id: `pip-package:${it.name}`,
-    desired: { version: it.version, files: "intact", "entry-point": it.entryPoint.name },
-    preflight: [fetched(it, `${staging}/wheel`)],
+    desired: { version: it.version, files: "intact", "entry-point": it.entryPoint.name, leftovers: "none" },
+    preflight: [fetched(it)],
     observe: (host) => observe(host, it),
     apply: async (host) => {
       await kept.note(host, `pip-package:${it.name}`, (directory) => keepInstalled(host, it, directory));
-      const wheel = await stagedWheel(host, `${staging}/wheel`);
+      await removeLeftovers(host, it);
+      const found = await wheelAtHand(host, it);
+      // Kept first: a run killed behind the installation would leave nothing to repair it from.
+      const isStaged = found.startsWith(it.staging);
+      const wheel = isStaged ? await it.store.keep(host, found.split("/").at(-1) ?? "", found) : found;
       await pip(host, it, "install", ["install", "--no-index", "--no-deps", "--force-reinstall", wheel]);
     },
   };
 }
 
 async function observe(host: Host, it: PipPackage): Promise<State | "absent"> {
-  const found = await inspect(host, it);
-  if (found === undefined) return "absent";
+  const found = await inspectAll(host, it);
+  if (found === null) return "absent";
+  const leftovers = found.leftovers.length === 0 ? "none" : found.leftovers.join(", ");
+  if (!("version" in found)) return { leftovers };
   const { version, damaged, location } = found;
   const files = damaged.length === 0 ? "intact" : `damaged: ${damaged.slice(0, 3).join(", ")}`;
-  return { version, files, "entry-point": found.entryPoint ? it.entryPoint.name : "absent", location };
+  return {
+    version,
+    files,
+    "entry-point": found.entryPoint ? it.entryPoint.name : "absent",
+    leftovers,
+    location,
+  };
+}
+
+async function removeLeftovers(host: Host, it: PipPackage): Promise<void> {
+  for (const path of (await inspectAll(host, it))?.leftovers ?? []) await host.fs.removeTree(path);
 }
 
 /** Packs the files of the version that is installed now, so that removal can put it back. */
@@ -174,6 +230,7 @@ async function keepInstalled(host: Host, it: PipPackage, directory: string): Pro
   const there = await Promise.all(found.files.map(async (path) => (await host.fs.stat(path)) !== undefined));
   const input = found.files.filter((_, index) => there[index]).join("\n");
   await tar(host, ["--create", "--file", copy, "--absolute-names", "--files-from=-"], input);
+  await host.run(["sync", copy], { timeoutMs: 60_000 });
   return { existed: true, ...ownership(root, "0600"), copy, version: found.version };
 }
 
@@ -198,10 +255,11 @@ export async function packageAsBefore(
 function unpackedPackage(it: PipPackage, archive: string, version: string): Resource {
   return {
     id: `pip-package:${it.name}`,
-    desired: { version },
+    desired: { version, leftovers: "none" },
     observe: (host) => observe(host, it),
     apply: async (host) => {
       if ((await inspect(host, it)) !== undefined) await uninstall(host, it);
+      await removeLeftovers(host, it);
       await tar(host, ["--extract", "--file", archive, "--absolute-names"]);
     },
   };
@@ -216,7 +274,10 @@ function noPipPackage(it: PipPackage): Resource {
     id: `pip-package:${it.name}`,
     desired: "absent",
     observe: (host) => observe(host, it),
-    apply: (host) => uninstall(host, it),
+    apply: async (host) => {
+      if ((await inspect(host, it)) !== undefined) await uninstall(host, it);
+      await removeLeftovers(host, it);
+    },
   };
 }
 

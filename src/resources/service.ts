@@ -1,4 +1,4 @@
-import { type Host, readText } from "../host/host.ts";
+import { type Host, HostFault, readText } from "../host/host.ts";
 import { closed, type Gate, open } from "../reconcile/gate.ts";
 import type { Resource, ResourceId, State } from "../reconcile/resource.ts";
 import { ownership, root } from "./owner.ts";
@@ -20,6 +20,8 @@ interface ServiceOptions {
   readonly records: string;
   /** Whether it has to run; otherwise only a running process is held to its inputs. */
   readonly mustRun: boolean;
+  /** Whether it is started also where it seems to be stopped on purpose: one that a change brought down may look so. */
+  readonly startsStopped?: boolean;
   readonly gates?: readonly Gate[];
   readonly follows?: readonly ResourceId[];
 }
@@ -93,17 +95,21 @@ async function writeRecord(
  */
 export function service(options: ServiceOptions): Resource {
   const { unit } = options;
+  const stopped = options.startsStopped === true ? [] : [notStopped(unit)];
   return {
     id: `service:${unit}`,
     desired: options.mustRun ? { active: "active", inputs: "current" } : { inputs: "current" },
-    gates: [notPaused(unit), notStopped(unit), ...(options.gates ?? [])],
+    gates: [notPaused(unit), ...stopped, ...(options.gates ?? [])],
     ...(options.follows === undefined ? {} : { follows: options.follows }),
     observe: (host) => observeService(host, options),
     apply: async (host) => {
       const readings = await readAll(host, options.inputs);
       await restartUnit(host, unit);
       const status = await showUnit(host, unit);
-      if (status.mainPid !== 0) await writeRecord(host, options, status, readings);
+      if (status.mainPid !== 0) return await writeRecord(host, options, status, readings);
+      if (!options.mustRun) return;
+      const came = `${unit} came down right after its restart (${status.active})`;
+      throw new HostFault(came, { remedy: `journalctl -u ${unit} -n 50` });
     },
   };
 }

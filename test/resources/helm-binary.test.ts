@@ -4,6 +4,7 @@ import { reconcile } from "../../src/reconcile/reconcile.ts";
 import { sha256 } from "../../src/resources/file.ts";
 import { type HelmBinary, helmBinary } from "../../src/resources/helm-binary.ts";
 import { originals } from "../../src/resources/originals.ts";
+import { store } from "../../src/resources/store.ts";
 import { fourFacts, planAlone } from "../support/four-facts.ts";
 import { fakeHelm, fakeTar, helmArchive, helmDigest } from "../support/machine/fake-helm.ts";
 import { scriptedHost } from "../support/machine/scripted-host.ts";
@@ -20,7 +21,8 @@ const wanted: HelmBinary = {
   architecture: "amd64",
   originals: originals("/state/originals"),
   receipt: "/state/helm.json",
-  staging: "/state/staging/helm",
+  staging: "/staging/helm",
+  store: store("/state/store"),
 };
 
 async function machine() {
@@ -95,6 +97,15 @@ describe("helm", () => {
     expect(await host.fs.stat(path)).toMatchObject(root);
   });
 
+  test("that is the archive's already, which nobody remembers, is remembered again and not touched", async () => {
+    const host = await machine();
+    await apply(host);
+    await host.fs.removeTree("/state");
+    const before = await host.fs.stat(path);
+    expect(await apply(host)).toMatchObject({ outcomes: [{ outcome: "changed" }] });
+    expect(await host.fs.stat(path)).toEqual(before);
+  });
+
   test("is fetched again over what a killed run left", async () => {
     const host = await machine();
     await host.fs.makeDirectory("/state/staging/helm", root);
@@ -123,7 +134,7 @@ describe("helm is refused, before anything is written,", () => {
         {
           cure: "operator",
           reason: `helm-sha256=${wanted.sha256.slice(0, 12)}... is not that of ${url}`,
-          remedy: `set it to the digest of the archive that you trust; got ${sha256("evil")}`,
+          remedy: `set it to the digest that you trust; got ${sha256("evil")}`,
         },
       ],
       [
@@ -174,6 +185,17 @@ describe("helm is refused, before anything is written,", () => {
         state: "closed",
         reason: "the archive's helm does not run: cannot execute binary file: Exec format error",
       },
+    ]);
+  });
+
+  test("when the archive's helm dies without a word", async () => {
+    const host = scriptedHost([
+      fakeTar,
+      ([program]) => (program?.endsWith("/helm") ? { code: -1 } : undefined),
+    ]);
+    host.web.set(url, helmArchive("3.17.3"));
+    expect((await apply(host)).gates).toMatchObject([
+      { state: "closed", reason: "the archive's helm does not run: it died without a word" },
     ]);
   });
 });

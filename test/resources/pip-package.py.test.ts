@@ -49,6 +49,7 @@ describe("what a Python sees of a package", () => {
   test("is its version, where it is, its files and its entry point", async () => {
     const folder = await installed();
     expect(await look(folder)).toEqual({
+      leftovers: [],
       version: "1.4.0",
       location: expect.stringMatching(new RegExp(`^${folder}/?$`)),
       damaged: [],

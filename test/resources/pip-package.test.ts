@@ -9,6 +9,7 @@ import {
   pipPackage,
   pipPackageInput,
 } from "../../src/resources/pip-package.ts";
+import { store } from "../../src/resources/store.ts";
 import { applyAlone, fourFacts } from "../support/four-facts.ts";
 import { fakePython, install, packageFolder } from "../support/machine/fake-python.ts";
 import { scriptedHost } from "../support/machine/scripted-host.ts";
@@ -22,13 +23,15 @@ const wanted: PipPackage = {
   indexUrl: "",
   asUser: ["runuser", "-u", "magnum", "--"],
   option: "driver-version",
+  staging: "/staging",
+  store: store("/state/store"),
 };
 const kept = originals("/state/originals");
 
 function machine(more: Partial<PipPackage> = {}) {
   const python = fakePython();
   const host = scriptedHost([python.program]);
-  return { python, host, resource: pipPackage({ ...wanted, ...more }, "/state/staging", kept) };
+  return { python, host, resource: pipPackage({ ...wanted, ...more }, kept) };
 }
 
 async function apply({ host, resource }: ReturnType<typeof machine>) {
@@ -44,7 +47,7 @@ describe("a pip package", () => {
       spoil: ({ python }) => {
         python.installed = undefined;
       },
-      drift: ["version", "files", "entry-point"],
+      drift: ["version", "files", "entry-point", "leftovers"],
     },
     "it is downgraded": { spoil: ({ python }) => install(python, "1.3.0"), drift: ["version"] },
     "one of its files is damaged": {
@@ -73,6 +76,7 @@ describe("a pip package", () => {
     expect(await resource.observe(host)).toEqual({
       version: "1.4.0",
       files: "damaged: a.py, b.py, c.py",
+      leftovers: "none",
       "entry-point": "k8s_capi_helm_v1",
       location: packageFolder,
     });
@@ -82,10 +86,10 @@ describe("a pip package", () => {
     const it = machine();
     await apply(it);
     expect(pipCommands(it.host)).toEqual([
-      "download --quiet --no-deps --only-binary=:all: --retries 1 --timeout 15 --dest /state/staging/wheel --requirement /state/staging/wheel/requirements.txt",
-      "install --no-index --no-deps --force-reinstall /state/staging/wheel/magnum_capi_helm-1.4.0-py3-none-any.whl",
+      "download --quiet --no-deps --only-binary=:all: --retries 1 --timeout 15 --dest /staging/wheel --requirement /staging/wheel/requirements.txt",
+      "install --no-index --no-deps --force-reinstall /state/store/magnum_capi_helm-1.4.0-py3-none-any.whl",
     ]);
-    expect(await readText(it.host.fs, "/state/staging/wheel/requirements.txt")).toBe(
+    expect(await readText(it.host.fs, "/staging/wheel/requirements.txt")).toBe(
       `magnum-capi-helm==1.4.0 --hash=sha256:${"1".repeat(64)} --hash=sha256:${"2".repeat(64)}\n`,
     );
   });
@@ -110,8 +114,8 @@ describe("a pip package", () => {
 
   test("is the wanted one though a killed run has left another wheel", async () => {
     const it = machine();
-    await it.host.fs.makeDirectory("/state/staging/wheel", { mode: "0700", uid: 0, gid: 0 });
-    const left = "/state/staging/wheel/magnum_capi_helm-1.3.0-py3-none-any.whl";
+    await it.host.fs.makeDirectory("/staging/wheel", { mode: "0700", uid: 0, gid: 0 });
+    const left = "/staging/wheel/magnum_capi_helm-1.3.0-py3-none-any.whl";
     await it.host.fs.write(left, "wheel of 1.3.0", { mode: "0600", uid: 0, gid: 0 });
     expect((await apply(it)).outcomes).toMatchObject([{ outcome: "changed" }]);
     expect(it.python.installed?.version).toBe("1.4.0");
