@@ -10,6 +10,8 @@ export interface Conductor {
   readonly home: string;
   /** The daemons' interpreter. */
   readonly python: string;
+  /** Where pip puts packages for that interpreter; empty where its version is not known. */
+  readonly pythonPackages: string;
   /** `amd64` or `arm64`. */
   readonly architecture: string;
   readonly hasApi: boolean;
@@ -41,11 +43,23 @@ async function interpreter(host: Host): Promise<string> {
   return /^#!\s*(\/\S+python\S*)/.exec(firstLine)?.[1] ?? "/usr/bin/python3";
 }
 
+/** Debian and Ubuntu keep what pip installs apart from their own packages; python3 is a link to python3.11. */
+async function packagesOf(host: Host, python: string): Promise<string> {
+  const target = (await host.fs.readLink(python).catch(() => undefined)) ?? python;
+  const version = /python(3\.\d+)$/.exec(target)?.[1];
+  return version === undefined ? "" : `/usr/local/lib/python${version}/dist-packages`;
+}
+
 const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
 /** The command line that runs something as the daemons' user, in an environment like theirs. */
-export function asDaemon(unit: Conductor, path = "/sbin:/usr/sbin:/bin:/usr/bin"): readonly string[] {
-  const environment = [`PATH=${path}`, `HOME=${unit.home}`, "LANG=C.UTF-8", `USER=${unit.daemon.user}`];
+export function asDaemon(
+  unit: Conductor,
+  path = "/sbin:/usr/sbin:/bin:/usr/bin",
+  more: readonly string[] = [],
+): readonly string[] {
+  const own = [`PATH=${path}`, `HOME=${unit.home}`, "LANG=C.UTF-8", `USER=${unit.daemon.user}`];
+  const environment = [...own, ...more];
   return ["runuser", "-u", unit.daemon.user, "--", "env", "-i", ...environment];
 }
 
@@ -58,7 +72,7 @@ async function apiTakesConfigArguments(host: Host, user: string): Promise<boolea
 }
 
 /** dpkg takes the x bit off a removed package's init script, and leaves the script. */
-function isRunnable({ mode }: FileStat): boolean {
+export function isRunnable({ mode }: FileStat): boolean {
   return (Number.parseInt(mode, 8) & 0o111) !== 0;
 }
 
@@ -75,10 +89,12 @@ export async function findConductor(host: Host): Promise<Conductor | NoConductor
   if (user === undefined) return { missing: "the conductor's user does not exist" };
   const { home, ...daemon } = user;
   const hasApi = (await showUnit(host, services.api)).load !== "not-found";
+  const python = await interpreter(host);
   return {
     daemon,
     home,
-    python: await interpreter(host),
+    python,
+    pythonPackages: await packagesOf(host, python),
     architecture: architectures[process.arch] ?? process.arch,
     hasApi,
     apiTakesConfigArguments: hasApi && (await apiTakesConfigArguments(host, daemon.user)),

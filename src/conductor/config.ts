@@ -58,8 +58,7 @@ function refusalOf(issue: z.core.$ZodIssue, raw: RawOptions): Refusal {
     return { option: issue.keys.join(", "), value: "", accepted: `options named ${names.join(", ")}` };
   }
   const option = String(issue.path[0]);
-  const accepted = issue.code === "invalid_type" ? "a text" : issue.message;
-  return { option, value: showValue(raw[option]), accepted };
+  return { option, value: showValue(raw[option]), accepted: issue.message };
 }
 
 /**

@@ -1,7 +1,8 @@
 """Prints what a Magnum daemon would see, as JSON: run by its interpreter, as its user, with its arguments.
 
 Argument: a JSON object with "args" (the daemon's configuration arguments), "options" (pairs of group and name) and
-"preferred" (the file to name where several set the same value).
+"preferred" (the file to name where several set the same value); "directories", where given, stand in for the drop-in
+directories that oslo.config reads by default.
 """
 
 import sys
@@ -18,10 +19,10 @@ def short(error):
     return "%s: %s" % (type(error).__name__, str(error).strip().split("\n")[0])
 
 
-def parse(args):
+def parse(args, directories):
     import magnum.conf
 
-    magnum.conf.CONF(args, project="magnum")
+    magnum.conf.CONF(args, project="magnum", default_config_dirs=directories)
     return magnum.conf.CONF
 
 
@@ -46,6 +47,24 @@ def files_of(conf):
     return parsed
 
 
+def refused(conf, files):
+    """A setting that the daemon can't take, in the last file that has it, which is the one that counts; oslo.config
+    looks at most settings only when they are used."""
+    from oslo_config import cfg
+
+    for name, sections in reversed(list(files.items())):
+        for group, options in sections.items():
+            for option in options:
+                try:
+                    conf[option] if group == "DEFAULT" else conf[group][option]
+                except cfg.ConfigFileValueError as error:
+                    why = str(error).split(" is not valid: ")[-1]
+                    return "[%s] %s in %s: %s" % (group, option, name, why)
+                except Exception:
+                    continue  # not an option of the daemon
+    return None
+
+
 def origin(files, group, name, value, preferred):
     """The file that sets this option to this value; oslo.config's own answer mixes up files that share a section."""
     plain = lambda text: text.replace(" ", "").strip("\"'")
@@ -66,10 +85,10 @@ def resolve(conf, files, group, name, preferred):
     return {"value": text, "file": origin(files, group, name, text, preferred)}
 
 
-def look(args, options, preferred):
+def look(args, options, preferred, directories):
     view = {"drivers": [], "options": {}}
     try:
-        conf = parse(args)
+        conf = parse(args, directories)
     except Exception as error:
         view["configError"] = short(error)
         return view
@@ -78,9 +97,12 @@ def look(args, options, preferred):
     except Exception as error:
         view["driverError"] = short(error)
     files = files_of(conf)
+    wrong = refused(conf, files)
+    if wrong is not None:
+        view["configError"] = wrong
     view["options"] = {"%s.%s" % (g, n): resolve(conf, files, g, n, preferred) for g, n in options}
     return view
 
 
 request = json.loads(sys.argv[1])
-print(json.dumps(look(request["args"], request["options"], request["preferred"])))
+print(json.dumps(look(request["args"], request["options"], request["preferred"], request.get("directories"))))

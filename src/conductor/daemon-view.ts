@@ -1,7 +1,7 @@
 import type { Host } from "../host/host.ts";
 import { asDaemon, type Conductor } from "./conductor.ts";
 import program from "./daemon-view.py";
-import { paths } from "./paths.ts";
+import { liveRoots, type Roots } from "./roots.ts";
 
 /** One option as a daemon resolves it: its value as text, and the file it comes from ("" for a default). */
 type ResolvedOption = { readonly value: string; readonly file: string } | { readonly error: string };
@@ -14,6 +14,8 @@ export interface DaemonView {
   readonly driverError?: string;
   /** Why it would not start. */
   readonly configError?: string;
+  /** It gave no answer in time, which says nothing yet: an overloaded machine does that. */
+  readonly late?: true;
   readonly options: Readonly<Record<string, ResolvedOption>>;
 }
 
@@ -22,18 +24,23 @@ export type OptionKey = readonly [group: string, name: string];
 
 /**
  * Asks the daemons' own Magnum and oslo.config, as their user: which drivers load, and to what each option resolves.
- * `args` are a daemon's configuration arguments. A view that can't be had says so in `configError`.
+ * `args` are a daemon's configuration arguments, `roots` what it is shown: the unit itself, or a staged copy. A view that can't be had says so in `configError`.
  */
 export async function viewAsDaemon(
   host: Host,
   unit: Conductor,
   args: readonly string[],
   options: readonly OptionKey[],
+  roots: Roots = liveRoots,
 ): Promise<DaemonView> {
-  const request = JSON.stringify({ args, options, preferred: paths.dropIn });
-  const argv = [...asDaemon(unit), unit.python, "-", request];
+  const staged = roots.packages !== undefined;
+  const directories = staged ? [roots.dropInDirectory] : undefined;
+  const request = JSON.stringify({ args, options, preferred: roots.dropIn, directories });
+  // stevedore would remember the staged drivers in the daemon's home.
+  const packages = staged ? [`PYTHONPATH=${roots.packages}`, `XDG_CACHE_HOME=${roots.packages}/none`] : [];
+  const argv = [...asDaemon(unit, undefined, packages), unit.python, "-", request];
   const result = await host.run(argv, { input: program, timeoutMs: 60_000 });
   if (result.ok) return JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as DaemonView;
-  const why = result.timedOut ? "no answer within 60 s" : (result.stderr.trim().split("\n").at(-1) ?? "");
-  return { drivers: [], options: {}, configError: why };
+  if (result.timedOut) return { drivers: [], options: {}, configError: "no answer within 60 s", late: true };
+  return { drivers: [], options: {}, configError: result.stderr.trim().split("\n").at(-1) ?? "" };
 }

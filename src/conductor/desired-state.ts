@@ -3,33 +3,47 @@ import commandTemplate from "../../templates/usr.local.bin.capi-graft.tmpl";
 import type { Host } from "../host/host.ts";
 import type { Gate } from "../reconcile/gate.ts";
 import type { DesiredState } from "../reconcile/reconcile.ts";
-import { directory, directoryAsBefore } from "../resources/directory.ts";
-import { file, fileAsBefore, sha256 } from "../resources/file.ts";
-import { helmBinary } from "../resources/helm-binary.ts";
-import { lineBlock, noLineBlock, renderBlock, splitAtBlock } from "../resources/line-block.ts";
-import { originals } from "../resources/originals.ts";
+import type { Resource } from "../reconcile/resource.ts";
+import { directory } from "../resources/directory.ts";
+import { file, sha256 } from "../resources/file.ts";
+import { type HelmBinary, helmBinary, keptHelm } from "../resources/helm-binary.ts";
+import { lineBlock, renderBlock, splitAtBlock } from "../resources/line-block.ts";
+import { type ForgettableOriginals, type Originals, originals } from "../resources/originals.ts";
 import { root } from "../resources/owner.ts";
-import { type PipPackage, packageAsBefore, pipPackage, pipPackageInput } from "../resources/pip-package.ts";
+import { type PipPackage, pipPackage, pipPackageInput, wheelPrefix } from "../resources/pip-package.ts";
 import { recordProcess, type ServiceInput, service } from "../resources/service.ts";
+import { store } from "../resources/store.ts";
 import type { Conductor } from "./conductor.ts";
 import type { Config } from "./config.ts";
 import { daemonOptions, describeDropIn, renderDropIn } from "./drop-in.ts";
 import { driverEntryPoint, gatesNotChecked, helmOnPathGate, showArgsGate, viewGates } from "./gates.ts";
+import { helmIdleGate, pendingReleasesGate } from "./helm-work.ts";
+import { leftoverGates } from "./leftovers.ts";
 import { paths, services } from "./paths.ts";
-import { liveGate, stableGate } from "./process-gates.ts";
+import { liveGate, restGates } from "./process-gates.ts";
+import { liveRoots, type Roots } from "./roots.ts";
+import { inLiveWords, stage } from "./staged.ts";
 import { fill } from "./templates.ts";
+import { watchUnits } from "./watch-units.ts";
 
-const kept = originals(paths.originals);
+/** What stood on the unit before this project first touched it. */
+export const firstOriginals: ForgettableOriginals = originals(paths.originals);
+const artifacts = store(paths.store);
 
-const markers = {
+/** The first and last line of our block in the files of /etc/default. */
+export const markers = {
   begin: "# BEGIN magnum-capi-helm: written by the charm, change it with juju config",
   end: "# END magnum-capi-helm",
 };
 
-const blockLines = fill(defaultsTemplate, {
-  "helm-directory": paths.helmDirectory,
-  "drop-in-directory": paths.dropInDirectory,
-});
+function wiring(directories: { readonly dropIns: string; readonly helm: string }): string {
+  return fill(defaultsTemplate, {
+    "helm-directory": directories.helm,
+    "drop-in-directory": directories.dropIns,
+  });
+}
+
+const blockLines = wiring({ dropIns: paths.dropInDirectory, helm: paths.helmDirectory });
 
 const block = renderBlock(markers, blockLines);
 
@@ -60,13 +74,15 @@ export function driverPackage(
     indexUrl: config["driver-index-url"],
     asUser: ["runuser", "-u", unit.daemon.user, "--"],
     option: "driver-version",
+    staging: paths.staging,
+    store: artifacts,
   };
 }
 
-function helm(config: Config, unit: Conductor) {
+function helmOf(config: Config, unit: Conductor, kept: Originals): HelmBinary {
   const version = config["helm-version"];
   const official = `https://get.helm.sh/helm-v${version}-linux-${unit.architecture}.tar.gz`;
-  return helmBinary({
+  return {
     path: paths.helm,
     version,
     url: config["helm-url"] === "" ? official : config["helm-url"],
@@ -78,13 +94,14 @@ function helm(config: Config, unit: Conductor) {
     originals: kept,
     receipt: paths.helmReceipt,
     staging: `${paths.staging}/helm`,
-  });
+    store: artifacts,
+  };
 }
 
-function dropInInput(desired: string): ServiceInput {
+function dropInInput(desired: string | undefined): ServiceInput {
   return {
     name: paths.dropIn,
-    desired,
+    ...(desired === undefined ? {} : { desired }),
     read: async (host) => {
       const digest = await host.fs.digest(paths.dropIn);
       const stat = await host.fs.stat(digest === undefined ? paths.dropInDirectory : paths.dropIn);
@@ -93,10 +110,10 @@ function dropInInput(desired: string): ServiceInput {
   };
 }
 
-function blockInput(path: string, desired: string): ServiceInput {
+function blockInput(path: string, desired: string | undefined): ServiceInput {
   return {
     name: path,
-    desired,
+    ...(desired === undefined ? {} : { desired }),
     read: async (host) => {
       const bytes = await host.fs.read(path);
       const found =
@@ -107,122 +124,166 @@ function blockInput(path: string, desired: string): ServiceInput {
   };
 }
 
-interface Daemon {
+/** A service that loads the driver, and what it reads when it starts. */
+export interface Daemon {
   readonly unit: string;
   readonly inputs: readonly ServiceInput[];
   readonly records: string;
+  /** What its restart waits for. */
+  readonly gates: readonly Gate[];
 }
 
-function daemons(
-  unit: Conductor,
-  driver: PipPackage,
-  dropIn: string,
-  blockDigest: string,
-): readonly Daemon[] {
-  const shared = [pipPackageInput(driver), dropInInput(dropIn)];
-  const conductor = [...shared, blockInput(paths.conductorDefaults, blockDigest)];
-  const api = unit.apiTakesConfigArguments ? [...shared, blockInput(paths.apiDefaults, blockDigest)] : shared;
+/** Digests of what the daemons have to have read; without one, whatever is there. */
+export interface Wanted {
+  readonly dropIn: string | undefined;
+  readonly conductorBlock: string | undefined;
+  readonly apiBlock: string | undefined;
+}
+
+/** The services of a unit that load the driver. */
+export function daemons(unit: Conductor, driver: PipPackage, wanted: Wanted): readonly Daemon[] {
+  const shared = [pipPackageInput(driver), dropInInput(wanted.dropIn)];
+  const conductor = [...shared, blockInput(paths.conductorDefaults, wanted.conductorBlock)];
+  const api = unit.apiTakesConfigArguments
+    ? [...shared, blockInput(paths.apiDefaults, wanted.apiBlock)]
+    : shared;
   return [
-    { unit: services.conductor, inputs: conductor, records: paths.processes },
-    ...(unit.hasApi ? [{ unit: services.api, inputs: api, records: paths.processes }] : []),
+    { unit: services.conductor, inputs: conductor, records: paths.processes, gates: [helmIdleGate()] },
+    ...(unit.hasApi ? [{ unit: services.api, inputs: api, records: paths.processes, gates: [] }] : []),
   ];
+}
+
+/** sha256 of what the daemons read of a configuration: another release of the charm may make other bytes of the same. */
+export function renderedBy(config: Config): string {
+  return sha256(`${renderDropIn(daemonOptions(config))}${block}`);
+}
+
+/** Whether the daemons read this resource when they start: what is proved before a change. */
+export function isReadByDaemons(id: string): boolean {
+  return id === `file:${paths.dropIn}` || /^(pip-package|helm|directory|block|service):/.test(id);
+}
+
+function wantedBy(dropIn: string): Wanted {
+  return { dropIn: sha256(dropIn), conductorBlock: sha256(block), apiBlock: sha256(block) };
 }
 
 /** What only the charm or the command knows: where the charm's folder is, for the command to be found. */
 export interface Placement {
-  /** Folder of the unpacked charm; without it the command is not put on the unit. */
+  /** Folder of the unpacked charm; without it the command and the watch are not put on the unit. */
   readonly charmDirectory?: string;
+  /** The unit's name at Juju, `magnum-capi-helm/0`, for the watch to run its hooks under Juju's lock. */
+  readonly unitName?: string;
+  /** Whether the exit gates ask for all of helm's releases, which costs the management cluster something. */
+  readonly askReleases?: boolean;
 }
 
 /** The runbook on one screen: what a unit has, in this order, and what must hold before a restart and at the end. */
-export function desiredState(config: Config, unit: Conductor, placement: Placement): DesiredState {
+export function desiredState(
+  config: Config,
+  unit: Conductor,
+  placement: Placement,
+  kept: Originals = firstOriginals,
+): DesiredState {
   const options = daemonOptions(config);
   const dropIn = renderDropIn(options);
   const driver = driverPackage(config, unit);
-  const helmVersion = config["helm-version"];
-  const proof = (): readonly Gate[] => [
-    showArgsGate(unit),
-    ...viewGates(unit, options),
-    helmOnPathGate(unit, helmVersion),
+  const helm = helmOf(config, unit, kept);
+  const proof = (roots: Roots = liveRoots): readonly Gate[] => [
+    showArgsGate(unit, roots),
+    ...viewGates(unit, options, roots),
+    helmOnPathGate(unit, helm.version, roots),
   ];
   const beforeRestart = proof();
-  const running = daemons(unit, driver, sha256(dropIn), sha256(block));
+  const releases = pendingReleasesGate(unit, placement.askReleases === true);
+  const running = daemons(unit, driver, wantedBy(dropIn));
   return {
     resources: [
-      pipPackage(driver, paths.staging, kept),
-      helm(config, unit),
-      file({
-        path: paths.kubeconfig,
-        content: config.kubeconfig,
-        owner: unit.daemon,
-        mode: "0600",
-        originals: kept,
-      }),
-      directory({ path: paths.dropInDirectory, owner: root, mode: "0755", originals: kept }),
-      file({
-        path: paths.dropIn,
-        content: dropIn,
-        owner: root,
-        mode: "0644",
-        originals: kept,
-        describe: describeDropIn,
-      }),
-      lineBlock({ path: paths.conductorDefaults, markers, lines: blockLines, originals: kept }),
-      ...(unit.apiTakesConfigArguments
-        ? [lineBlock({ path: paths.apiDefaults, markers, lines: blockLines, originals: kept })]
-        : []),
-      ...command(placement),
+      pipPackage(driver, kept),
+      helmBinary(helm),
+      ...files(config, unit, dropIn, kept),
+      ...command(placement, kept),
+      ...watch(placement, config, unit, kept),
       ...running.map((it) =>
-        service({ ...it, mustRun: true, gates: beforeRestart, follows: [`pip-package:${driver.name}`] }),
+        service({
+          ...it,
+          mustRun: true,
+          gates: [...it.gates, ...beforeRestart],
+          follows: [`pip-package:${driver.name}`],
+        }),
       ),
     ],
-    settleGates: running.map((it) => stableGate(it.unit)),
-    exitGates: [...proof(), liveGate(unit, helmVersion), ...gatesNotChecked],
+    stage: async (host, changes) => {
+      if (!changes.some(({ id }) => isReadByDaemons(id))) return [];
+      const changing = new Set<string>(changes.map(({ id }) => id));
+      const roots = await stage(host, {
+        unit,
+        dropIn,
+        markers,
+        block: (directories) => renderBlock(markers, wiring(directories)),
+        driver: changing.has(`pip-package:${driver.name}`) ? driver : undefined,
+        helm: changing.has(`helm:${helm.path}`) ? helm : undefined,
+      });
+      const idle = changing.has(`service:${services.conductor}`) ? [helmIdleGate()] : [];
+      return [...proof(roots).map((gate) => inLiveWords(gate, roots)), ...idle];
+    },
+    settleGates: restGates(unit),
+    exitGates: [...proof(), liveGate(unit, helm.version), releases, ...gatesNotChecked],
+    notes: leftoverGates(unit, markers),
   };
 }
 
-function command(placement: Placement) {
+function files(config: Config, unit: Conductor, dropIn: string, kept: Originals): readonly Resource[] {
+  const wired = [paths.conductorDefaults, ...(unit.apiTakesConfigArguments ? [paths.apiDefaults] : [])];
+  return [
+    file({
+      path: paths.kubeconfig,
+      content: config.kubeconfig,
+      owner: unit.daemon,
+      mode: "0600",
+      originals: kept,
+    }),
+    directory({ path: paths.dropInDirectory, owner: root, mode: "0755", originals: kept }),
+    file({
+      path: paths.dropIn,
+      content: dropIn,
+      owner: root,
+      mode: "0644",
+      originals: kept,
+      describe: describeDropIn,
+    }),
+    ...wired.map((path) => lineBlock({ path, markers, lines: blockLines, originals: kept })),
+  ];
+}
+
+function command(placement: Placement, kept: Originals): readonly Resource[] {
   if (placement.charmDirectory === undefined) return [];
   const content = fill(commandTemplate, { "charm-directory": placement.charmDirectory });
   return [file({ path: paths.command, content, owner: root, mode: "0755", originals: kept })];
 }
 
+function watch(
+  { charmDirectory }: Placement,
+  config: Config,
+  unit: Conductor,
+  kept: Originals,
+): readonly Resource[] {
+  if (charmDirectory === undefined) return [];
+  return watchUnits(unit, { charmDirectory, driverVersion: config["driver-version"] }, kept);
+}
+
 /** Writes down what the running daemons have read, so that a drift that is repaired later needs no restart. */
 export async function recordDaemons(host: Host, config: Config, unit: Conductor): Promise<void> {
-  const dropIn = sha256(renderDropIn(daemonOptions(config)));
-  for (const daemon of daemons(unit, driverPackage(config, unit), dropIn, sha256(block))) {
+  const wanted = wantedBy(renderDropIn(daemonOptions(config)));
+  for (const daemon of daemons(unit, driverPackage(config, unit), wanted)) {
     await recordProcess(host, { ...daemon, mustRun: true });
   }
 }
 
-/**
- * The unit as it was before: everything that was ever touched here is put back or taken away, the daemons unwired
- * first and the directory that they are wired to last. `unit` is absent where Magnum itself is gone.
- */
-export async function undoneState(host: Host, unit: Conductor | undefined): Promise<DesiredState> {
-  const python = unit?.python ?? "/usr/bin/python3";
-  const driver = {
-    ...driverPackage(
-      { "driver-version": "", "driver-index-url": "" },
-      { python, daemon: unit?.daemon ?? root },
-    ),
-  };
-  const dropIn = await fileAsBefore(host, paths.dropIn, kept);
-  const dropInDigest =
-    typeof dropIn[0]?.desired === "object" ? String(dropIn[0].desired["sha256"]) : "absent";
-  const running = unit === undefined ? [] : daemons(unit, driver, dropInDigest, "absent");
-  return {
-    resources: [
-      noLineBlock({ path: paths.conductorDefaults, markers, originals: kept }),
-      noLineBlock({ path: paths.apiDefaults, markers, originals: kept }),
-      ...dropIn,
-      ...(await fileAsBefore(host, paths.kubeconfig, kept)),
-      directoryAsBefore(paths.dropInDirectory, kept),
-      ...(await packageAsBefore(host, driver, kept)),
-      ...(await fileAsBefore(host, paths.helm, kept)),
-      ...running.map((it) => service({ ...it, mustRun: false })),
-      ...(await fileAsBefore(host, paths.command, kept)),
-    ],
-    exitGates: [],
-  };
+/** Removes the kept wheels and binaries that none of these configurations needs. */
+export async function pruneStore(host: Host, unit: Conductor, configs: readonly Config[]): Promise<void> {
+  const needed = configs.flatMap((config) => [
+    wheelPrefix(driverPackage(config, unit)),
+    keptHelm(helmOf(config, unit, firstOriginals)),
+  ]);
+  await artifacts.prune(host, needed);
 }

@@ -5,6 +5,7 @@ import { asDaemon, type Conductor } from "./conductor.ts";
 import { type DaemonView, viewAsDaemon } from "./daemon-view.ts";
 import type { DaemonOption } from "./drop-in.ts";
 import { paths, services } from "./paths.ts";
+import { liveRoots, type Roots } from "./roots.ts";
 
 /** The entry point that the driver must show (driver 1.3.0 and 1.4.0, entry_points.txt). */
 export const driverEntryPoint = { group: "magnum.drivers", name: "k8s_capi_helm_v1" } as const;
@@ -46,15 +47,14 @@ export function configArguments(words: readonly string[]): readonly string[] {
 }
 
 /** Whether a daemon's words name `magnum.conf` and then the drop-in directory. */
-export function takesDropIns(words: readonly string[]): boolean {
+export function takesDropIns(words: readonly string[], directory: string = paths.dropInDirectory): boolean {
   const args = configArguments(words);
-  const directory = args.indexOf("--config-dir");
-  const spaced = directory !== -1 && args[directory + 1] === paths.dropInDirectory;
-  return args.includes(configFile) && (spaced || args.includes(`--config-dir=${paths.dropInDirectory}`));
+  const spaced = args.some((word, index) => word === "--config-dir" && args[index + 1] === directory);
+  return args.includes(configFile) && (spaced || args.includes(`--config-dir=${directory}`));
 }
 
 /** `show-args`, as the daemon's user, lists the configuration file and the drop-in directory. */
-export function showArgsGate(unit: Conductor): Gate {
+export function showArgsGate(unit: Conductor, roots: Roots = liveRoots): Gate {
   return {
     id: "show-args",
     title: `${services.conductor} would be started with ${configFile} and --config-dir`,
@@ -62,9 +62,9 @@ export function showArgsGate(unit: Conductor): Gate {
       // Debian's LSB functions end every init script of a masked unit, with success and without a word.
       const { load } = await showUnit(host, services.conductor);
       if (load === "masked") return { state: "not checked", reason: "masked: the principal is paused" };
-      const args = await showArgs(host, unit, paths.conductorInit);
+      const args = await showArgs(host, unit, roots.conductorInit);
       if ("state" in args) return args;
-      if (takesDropIns(args.words)) return open();
+      if (takesDropIns(args.words, roots.dropInDirectory)) return open();
       const reason = `${services.conductor} would be started without ${configFile} or --config-dir ${paths.dropInDirectory}`;
       return closed("operator", reason, `look at ${paths.conductorDefaults} and ${paths.openstackDefaults}`);
     },
@@ -72,7 +72,7 @@ export function showArgsGate(unit: Conductor): Gate {
 }
 
 /** Asks for a daemon's view once, however many gates need it. */
-function viewOnce(unit: Conductor, init: string | undefined, options: readonly DaemonOption[]) {
+function viewOnce(unit: Conductor, init: string | undefined, options: readonly DaemonOption[], roots: Roots) {
   let view: Promise<DaemonView> | undefined;
   const ask = async (host: Host): Promise<DaemonView> => {
     const args = init === undefined ? { words: [] } : await showArgs(host, unit, init);
@@ -82,6 +82,7 @@ function viewOnce(unit: Conductor, init: string | undefined, options: readonly D
       unit,
       words,
       options.map(({ group, name }) => [group, name] as const),
+      roots,
     );
   };
   return (host: Host) => {
@@ -90,7 +91,7 @@ function viewOnce(unit: Conductor, init: string | undefined, options: readonly D
   };
 }
 
-function judgeOption(view: DaemonView, { group, name, value }: DaemonOption): GateState {
+function judgeOption(view: DaemonView, { group, name, value }: DaemonOption, ours: string): GateState {
   const seen = view.options[`${group}.${name}`];
   if (seen === undefined || "error" in seen) {
     return closed(
@@ -99,21 +100,30 @@ function judgeOption(view: DaemonView, { group, name, value }: DaemonOption): Ga
       "is the driver installed?",
     );
   }
-  if (seen.file === paths.dropIn && seen.value === value) return open();
+  if (seen.file === ours && seen.value === value) return open();
   const origin = seen.file === "" ? "Magnum's default" : seen.file;
-  const remedy = seen.file === paths.dropIn ? "capi-graft apply" : `take ${name} out of ${origin}`;
+  const remedy = seen.file === ours ? "capi-graft apply" : `take ${name} out of ${origin}`;
   return closed("operator", `[${group}] ${name} is ${seen.value} out of ${origin}, not ${value}`, remedy);
 }
 
-function judgeOptions(view: DaemonView, options: readonly DaemonOption[]): GateState {
+function isLate(view: DaemonView): GateState | undefined {
+  if (view.late !== true) return undefined;
+  return closed("time", `Magnum's own Python gave ${view.configError}`, "is the machine overloaded?");
+}
+
+function judgeOptions(view: DaemonView, options: readonly DaemonOption[], ours: string): GateState {
+  const late = isLate(view);
+  if (late !== undefined) return late;
   if (view.configError !== undefined) {
     return closed("operator", view.configError, `look at ${paths.magnumConf} and ${paths.dropInDirectory}`);
   }
-  const first = options.map((it) => judgeOption(view, it)).find(({ state }) => state === "closed");
+  const first = options.map((it) => judgeOption(view, it, ours)).find(({ state }) => state === "closed");
   return first ?? open(`${options.length} options out of ${paths.dropIn}`);
 }
 
 function judgeDrivers(view: DaemonView): GateState {
+  const late = isLate(view);
+  if (late !== undefined) return late;
   const error = view.configError ?? view.driverError;
   if (error !== undefined)
     return closed("operator", `Magnum can't load its drivers: ${error}`, "capi-graft plan");
@@ -122,13 +132,17 @@ function judgeDrivers(view: DaemonView): GateState {
 }
 
 /** The driver is imported and enumerated, and our options resolve, for the conductor and for the API. */
-export function viewGates(unit: Conductor, options: readonly DaemonOption[]): readonly Gate[] {
-  const conductor = viewOnce(unit, paths.conductorInit, options);
-  const api = viewOnce(unit, unit.apiTakesConfigArguments ? paths.apiInit : undefined, options);
+export function viewGates(
+  unit: Conductor,
+  options: readonly DaemonOption[],
+  roots: Roots = liveRoots,
+): readonly Gate[] {
+  const conductor = viewOnce(unit, roots.conductorInit, options, roots);
+  const api = viewOnce(unit, unit.apiTakesConfigArguments ? roots.apiInit : undefined, options, roots);
   const resolve = (service: string, view: (host: Host) => Promise<DaemonView>): Gate => ({
     id: `${service}-options`,
     title: `${service} resolves our options to our values`,
-    check: async (host) => judgeOptions(await view(host), options),
+    check: async (host) => judgeOptions(await view(host), options, roots.dropIn),
   });
   const drivers: Gate = {
     id: "driver-enumerated",
@@ -142,21 +156,25 @@ export function viewGates(unit: Conductor, options: readonly DaemonOption[]): re
   ];
 }
 
-const searchHelm = `
+function searchHelm({ defaults }: Roots): string {
+  return `
 DAEMON_ARGS=
-for file in ${paths.openstackDefaults} ${paths.conductorDefaults}; do
+for file in ${defaults}/openstack ${defaults}/magnum-conductor; do
   if [ -r "$file" ]; then . "$file"; fi
 done
 command -v helm && helm version --template '{{.Version}}'
 `;
+}
 
 /** The PATH that the daemon would get finds helm, and it runs. */
-export function helmOnPathGate(unit: Conductor, version: string): Gate {
+export function helmOnPathGate(unit: Conductor, version: string, roots: Roots = liveRoots): Gate {
   return {
     id: "helm-on-path",
     title: `helm ${version} is found on the conductor's PATH and runs as ${unit.daemon.user}`,
     check: async (host) => {
-      const result = await host.run([...asDaemon(unit), "sh", "-c", searchHelm], { timeoutMs: 30_000 });
+      const result = await host.run([...asDaemon(unit), "sh", "-c", searchHelm(roots)], {
+        timeoutMs: 30_000,
+      });
       return judgeHelm(result.stdout, version);
     },
   };
@@ -173,10 +191,11 @@ export function judgeHelm(output: string, version: string): GateState {
       `look at PATH in ${paths.conductorDefaults}`,
     );
   }
+  const isOurs = where === paths.helm || where.startsWith(paths.staging);
   return closed(
     "operator",
     `the conductor finds ${where}, helm ${found ?? "that does not run"}`,
-    `remove ${where}`,
+    isOurs ? `does helm-url name a helm ${version} that runs for the daemons' user?` : `remove ${where}`,
   );
 }
 

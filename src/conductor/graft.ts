@@ -1,56 +1,73 @@
-import { type Cure, type Host, HostFault, type Release, readText } from "../host/host.ts";
+import { type Cure, type Host, HostFault, type Release } from "../host/host.ts";
 import { type Progress, reconcile } from "../reconcile/reconcile.ts";
-import { inLine, type Report } from "../reconcile/report.ts";
-import { ownership, root } from "../resources/owner.ts";
-import { packageFiles } from "../resources/pip-package.ts";
-import { showUnit } from "../resources/systemctl.ts";
+import { inLine, type Report, type Trouble } from "../reconcile/report.ts";
+import { abandonInterrupted, change, finishInterrupted, interruptedChange } from "./change.ts";
 import { type Conductor, findConductor } from "./conductor.ts";
-import { type Config, parseConfig, type RawOptions, type Refusal } from "./config.ts";
-import { desiredState, driverPackage, type Placement, recordDaemons, undoneState } from "./desired-state.ts";
-import { paths, services } from "./paths.ts";
+import { type Config, parseConfig, type Refusal } from "./config.ts";
+import { desiredState, firstOriginals, recordDaemons, renderedBy } from "./desired-state.ts";
+import { heal, noteRepaired, type Repaired } from "./heal.ts";
+import { endHold, type Hold, holdOn, readHold, writeHold } from "./hold.ts";
+import { paths } from "./paths.ts";
+import { endProbation } from "./probation.ts";
+import { rememberConductor, repairFromMemory } from "./quick-repair.ts";
+import { logRevert } from "./revert-log.ts";
+import { sweepTemporaryFiles } from "./sweep.ts";
+import { recordWhatRuns, undoneState } from "./undone-state.ts";
+import { committedWish, isSameWish, placementOf, previousWish, type Wish } from "./wish.ts";
 
-/** What is wanted of a unit: the options, and the kubeconfig's content. */
-export interface Wish extends Placement {
-  readonly options: RawOptions;
-  readonly kubeconfig: string;
-  /** Called by an apply when the services are at rest, just before the last look at everything. */
-  settled?(config: Config, unit: Conductor): Promise<void>;
-}
-
-/** How a walk ended: refused before it began, with nothing to work on, or with a report. */
+/** How a walk ended: refused before it began, with nothing to work on, held back, or with a report. */
 export type Ending =
   | { readonly end: "refused"; readonly refusals: readonly Refusal[] }
   | { readonly end: "no-conductor"; readonly missing: string }
   | { readonly end: "busy" }
   | { readonly end: "fault"; readonly reason: string; readonly remedy: string; readonly cure: Cure }
-  | { readonly end: "report"; readonly report: Report; readonly config: Config; readonly unit: Conductor };
+  | { readonly end: "held"; readonly hold: Hold }
+  | Reported;
+
+/** A walk that came to its end. */
+export interface Reported {
+  readonly end: "report";
+  readonly report: Report;
+  readonly config: Config;
+  readonly unit: Conductor;
+  /** Why the unit is not as its options say: a change that was reverted, now or before, or a rollback. */
+  readonly hold?: Hold;
+  /** How a change that did not hold was taken back, where this run did that. */
+  readonly back?: Report;
+}
 
 type Fault = Extract<Ending, { end: "fault" }>;
 type Watch = (progress: Progress) => void;
 
-const lockWaitMs = 120_000;
+/** How an apply is asked for. */
+export interface ApplyOptions {
+  readonly watch?: Watch;
+  /** Asked for by a person: what was held back is tried again, and drift is repaired also where self-heal is off. */
+  readonly explicit?: boolean;
+  /** Who asks, for the heal log: `hook update-status`, `watch`, `capi-graft apply`. */
+  readonly trigger?: string;
+  /** What this run has repaired already. */
+  readonly repaired?: Repaired;
+  /** Called when the services are at rest, just before the last look at everything. */
+  settled?(config: Config, unit: Conductor): Promise<void>;
+}
 
-async function locked<T>(host: Host, work: () => Promise<T>): Promise<T | { readonly end: "busy" }> {
-  const release: Release | undefined = await host.lock(paths.lock, lockWaitMs);
+const lockWaitMs = 120_000;
+const filesWaitMs = 2_000;
+
+/** Runs alone: another run is waited for, at most 120 s unless told otherwise. */
+export async function locked<T>(
+  host: Host,
+  work: () => Promise<T>,
+  waitMs = lockWaitMs,
+): Promise<T | { readonly end: "busy" }> {
+  const release: Release | undefined = await host.lock(paths.lock, waitMs);
   if (release === undefined) return { end: "busy" };
   try {
     return await work();
   } finally {
     release();
   }
-}
-
-async function walk(host: Host, wish: Wish, mode: Report["mode"], watch: Watch): Promise<Ending> {
-  const config = parseConfig(wish.options, wish.kubeconfig);
-  if (isRefused(config)) return { end: "refused", refusals: config };
-  const unit = await findConductor(host);
-  if ("missing" in unit) return { end: "no-conductor", missing: unit.missing };
-  const settled = async () => {
-    await remember(host, wish);
-    await wish.settled?.(config, unit);
-  };
-  const report = await reconcile(host, desiredState(config, unit, wish), mode, watch, settled);
-  return { end: "report", report, config, unit };
 }
 
 /** A fault of the machine where nothing else could tell of it, such as a state directory that can't be written. */
@@ -63,103 +80,187 @@ export async function faultAsEnding<T>(work: () => Promise<T>): Promise<T | Faul
   }
 }
 
-function isRefused(config: Config | readonly Refusal[]): config is readonly Refusal[] {
-  return Array.isArray(config);
+type Ready = { readonly end: "ready"; readonly config: Config; readonly unit: Conductor };
+
+/** What a walk towards a wish needs, or why there can be none. */
+export async function ready(host: Host, wish: Wish): Promise<Exclude<Ending, Reported> | Ready> {
+  const config = parseConfig(wish.options, wish.kubeconfig);
+  if (!("kubeconfig" in config)) return { end: "refused", refusals: config };
+  const unit = await findConductor(host);
+  if ("missing" in unit) return { end: "no-conductor", missing: unit.missing };
+  return { end: "ready", config, unit };
 }
 
 /** What differs from the wish, and what is closed; reads only. */
 export function plan(host: Host, wish: Wish, watch: Watch = () => {}): Promise<Ending> {
-  return faultAsEnding(() => walk(host, wish, "plan", watch));
+  return faultAsEnding(async () => {
+    const at = await ready(host, wish);
+    if (at.end !== "ready") return at;
+    const { config, unit } = at;
+    const report = await reconcile(host, desiredState(config, unit, wish), "plan", watch);
+    return { end: "report", report, config, unit };
+  });
 }
 
-/** Brings the unit in line with the wish, or says why not. Runs alone: another run is waited for, at most 120 s. */
-export function apply(host: Host, wish: Wish, watch: Watch = () => {}): Promise<Ending> {
-  return faultAsEnding(() => locked(host, () => applyAlone(host, wish, watch)));
+/**
+ * Brings the unit in line with the wish, or says why not. What was wanted before and drifted is repaired; a wish that
+ * is new either holds, or the unit is back where it was. Runs alone: another run is waited for, at most 120 s.
+ */
+export function apply(host: Host, wish: Wish, options: ApplyOptions = {}): Promise<Ending> {
+  return faultAsEnding(() => locked(host, () => applyAlone(host, wish, options)));
 }
 
-async function applyAlone(host: Host, wish: Wish, watch: Watch): Promise<Ending> {
-  const ending = await walkStaged(host, wish, watch);
-  if (ending.end !== "report" || wasRefused(ending.report)) return ending;
-  // A run that failed half-way never came to rest, and what was wanted is remembered all the same.
-  await remember(host, wish);
-  await recordDaemons(host, ending.config, ending.unit);
-  return ending;
-}
-
-async function walkStaged(host: Host, wish: Wish, watch: Watch): Promise<Ending> {
-  try {
-    return await walk(host, wish, "apply", watch);
-  } finally {
-    await clearStaging(host);
-  }
-}
-
-/** Takes the staged files away, and our own directory with them if nothing was ever done here. */
-async function clearStaging(host: Host): Promise<void> {
-  if ((await host.fs.stat(paths.staging)) === undefined) return;
-  await host.fs.removeTree(paths.staging);
-  if (((await host.fs.list(paths.state)) ?? []).length === 0) await host.fs.remove(paths.state);
-}
-
-function wasRefused({ outcomes }: Report): boolean {
-  return (
-    outcomes.some(({ outcome }) => outcome === "skipped") &&
-    outcomes.every(({ outcome }) => outcome !== "failed")
+/**
+ * Brings the unit back to what it was last asked for, which is read once this run is alone; `undefined` where nothing
+ * is asked for (any more).
+ */
+export function healLast(host: Host, options: ApplyOptions = {}): Promise<Ending | undefined> {
+  return faultAsEnding(() =>
+    locked(host, async () => {
+      const wish = await lastWish(host);
+      if (wish === undefined) return undefined;
+      const repaired = await repairFromMemory(host, options.watch ?? (() => {}));
+      return await applyAlone(host, wish, { ...options, ...(repaired === undefined ? {} : { repaired }) });
+    }),
   );
 }
 
-async function writeIfDifferent(host: Host, path: string, content: string): Promise<void> {
-  if ((await readText(host.fs, path)) === content) return;
-  await host.fs.makeDirectory(paths.state, ownership(root, "0700"));
-  await host.fs.write(path, content, ownership(root, "0600"));
+/**
+ * Repairs files of what is in force at once, for a run that then waits for Juju's lock to do the rest: a hook of
+ * another charm may hold that for minutes. Where another run of ours is at work, that one looks after them.
+ */
+export async function healFiles(host: Host, options: Pick<ApplyOptions, "watch" | "trigger">): Promise<void> {
+  const { watch = () => {}, trigger = "watch" } = options;
+  const repair = async () => {
+    const began = host.now();
+    const repaired = await repairFromMemory(host, watch);
+    if (repaired !== undefined) await noteRepaired(host, repaired.config, repaired, { trigger, began });
+  };
+  await locked(host, repair, filesWaitMs);
 }
 
-async function remember(host: Host, wish: Wish): Promise<void> {
-  const { options, charmDirectory } = wish;
-  await writeIfDifferent(host, paths.desired, `${JSON.stringify({ options, charmDirectory }, null, 1)}\n`);
-  await writeIfDifferent(host, paths.desiredKubeconfig, wish.kubeconfig);
+async function applyAlone(host: Host, wish: Wish, options: ApplyOptions): Promise<Ending> {
+  const at = await ready(host, wish);
+  if (at.end === "refused") {
+    await sweepTemporaryFiles(host);
+    await abandonInterrupted(host, options.watch ?? (() => {}));
+  }
+  if (at.end !== "ready") return at;
+  const unfinished = await finish(host, at, options);
+  if (unfinished !== undefined) return unfinished;
+  if (options.explicit === true) await endHold(host);
+  const hold = await holdOn(host, wish);
+  if (hold === undefined) {
+    await endHold(host);
+    return await bringAbout(host, wish, at, options);
+  }
+  const kept = await committedWish(host);
+  if (kept === undefined) return { end: "held", hold };
+  const there = await ready(host, { ...kept, ...placementOf(wish) });
+  if (there.end !== "ready") return there;
+  // Another release of the charm would make something else of it, which is the change that is held back.
+  if (!isAsRendered(kept, there.config)) return { end: "held", hold };
+  return { ...(await bringAbout(host, { ...kept, ...placementOf(wish) }, there, options)), hold };
 }
 
-/** The wish that was last applied on this unit, for a run that Juju does not start; `undefined` where there is none. */
-export async function lastWish(host: Host): Promise<Wish | undefined> {
-  const [desired, kubeconfig] = await Promise.all([
-    readText(host.fs, paths.desired),
-    readText(host.fs, paths.desiredKubeconfig),
-  ]);
-  if (desired === undefined || kubeconfig === undefined) return undefined;
-  return { ...(JSON.parse(desired) as Omit<Wish, "kubeconfig">), kubeconfig };
+function isAsRendered({ rendered }: Wish, config: Config): boolean {
+  return rendered === undefined || rendered === renderedBy(config);
 }
 
-/** What has to be watched for a unit in line to be known as unchanged: files, and main processes. */
-export async function watched(
+/** Clears away after a killed run, and finishes what it had decided. An ending where that can't be done. */
+export async function finish(host: Host, at: Ready, options: ApplyOptions): Promise<Reported | undefined> {
+  const { watch = () => {}, trigger = "capi-graft" } = options;
+  const began = host.now();
+  await sweepTemporaryFiles(host);
+  const end = await finishInterrupted(host, at.unit, watch);
+  if (end === undefined) return undefined;
+  await logRevert(host, end, trigger, began);
+  const isFinished = (await interruptedChange(host)) === undefined;
+  return isFinished ? undefined : { end: "report", config: at.config, unit: at.unit, ...end };
+}
+
+/** Changes the unit to a wish that is new, or repairs it where the wish is the one in force. */
+export async function bringAbout(
   host: Host,
-  config: Config,
-  unit: Conductor,
-): Promise<{ readonly files: readonly string[]; readonly processes: readonly number[] }> {
-  const units = unit.hasApi ? [services.conductor, services.api] : [services.conductor];
-  const dropIns = (await host.fs.list(paths.dropInDirectory)) ?? [];
-  const files = [
-    paths.conductorInit,
-    paths.apiInit,
-    paths.conductorProgram,
-    unit.python,
-    paths.conductorDefaults,
-    paths.apiDefaults,
-    paths.openstackDefaults,
-    paths.magnumConf,
-    paths.dropInDirectory,
-    ...dropIns.map((name) => `${paths.dropInDirectory}/${name}`),
-    paths.kubeconfig,
-    paths.helm,
-    paths.helmReceipt,
-    paths.command,
-    paths.desired,
-    paths.desiredKubeconfig,
-    ...units.map((name) => `/etc/systemd/system/${name}.service`),
-    ...(await packageFiles(host, driverPackage(config, unit))),
-  ];
-  const statuses = await Promise.all(units.map((name) => showUnit(host, name)));
-  return { files, processes: statuses.map(({ mainPid }) => mainPid) };
+  wish: Wish,
+  at: Ready,
+  options: ApplyOptions,
+): Promise<Reported> {
+  const { config, unit } = at;
+  const committed = await committedWish(host);
+  const interrupted = (await interruptedChange(host)) !== undefined;
+  const settled = async () => await options.settled?.(config, unit);
+  const { watch = () => {}, explicit = false, trigger = "capi-graft", repaired } = options;
+  const wanted = { wish: { ...wish, rendered: renderedBy(config) }, config, unit };
+  const began = host.now();
+  try {
+    if (
+      !interrupted &&
+      committed !== undefined &&
+      isSameWish(committed, wish) &&
+      isAsRendered(committed, config)
+    ) {
+      const report = await heal(host, wanted, {
+        ...(repaired === undefined ? {} : { repaired }),
+        watch,
+        explicit,
+        trigger,
+        settled,
+      });
+      await rememberConductor(host, unit);
+      const failure = await endProbation(host, wish, report);
+      const back = failure === undefined ? undefined : await takeBack(host, wish, failure, options);
+      return back ?? { end: "report", config, unit, report };
+    }
+    const end = await change(host, wanted, watch, settled);
+    if (end.hold === undefined) {
+      await recordDaemons(host, config, unit);
+      await rememberConductor(host, unit);
+    }
+    await logRevert(host, end, trigger, began);
+    return { end: "report", config, unit, ...end };
+  } finally {
+    await host.fs.removeTree(paths.staging);
+  }
+}
+
+/** Goes back to the generation before a change that was found bad when its daemons had been at work for a while. */
+async function takeBack(
+  host: Host,
+  wish: Wish,
+  failure: Trouble,
+  options: ApplyOptions,
+): Promise<Reported | undefined> {
+  const previous = await previousWish(host);
+  const at = previous === undefined ? undefined : await ready(host, { ...previous, ...placementOf(wish) });
+  if (previous === undefined || at?.end !== "ready") return undefined;
+  const { watch = () => {}, trigger = "capi-graft" } = options;
+  const began = host.now();
+  watch({ step: "reverting", because: failure });
+  const { config, unit } = at;
+  const earlier = { ...previous, ...placementOf(wish) };
+  const rendered = { ...earlier, rendered: renderedBy(config) };
+  const end = await change(host, { wish: rendered, config, unit }, watch, async () => {
+    await options.settled?.(config, unit);
+  });
+  if (end.hold !== undefined) return { end: "report", config, unit, ...end };
+  const committed = await committedWish(host);
+  if (committed === undefined || !isSameWish(committed, earlier)) return undefined;
+  const hold: Hold = { ...failure, kind: "reverted", at: began.toISOString(), wanted: wish };
+  await writeHold(host, hold);
+  // What was found bad is not to be rolled back to.
+  await host.fs.remove(paths.previous);
+  await logRevert(host, { report: end.report, hold }, trigger, began);
+  return { end: "report", config, unit, report: end.report, hold };
+}
+
+/**
+ * The wish that was last asked for on this unit, for a run that Juju does not start: that of a change that a killed
+ * run left behind, the one that is held back, or the one in force. `undefined` where there is none.
+ */
+export async function lastWish(host: Host): Promise<Wish | undefined> {
+  const interrupted = await interruptedChange(host);
+  return interrupted?.wish ?? (await readHold(host))?.wanted ?? (await committedWish(host));
 }
 
 /** Takes everything back. `undefined` when nothing was ever done on this unit. */
@@ -168,7 +269,8 @@ export async function undo(
   mode: Report["mode"],
   watch: Watch = () => {},
 ): Promise<Report | Fault | { readonly end: "busy" } | undefined> {
-  if ((await host.fs.stat(paths.state)) === undefined) return undefined;
+  const left = [await host.fs.stat(paths.state), await host.fs.stat(paths.staging)];
+  if (left.every((it) => it === undefined)) return undefined;
   return await faultAsEnding(() => undoAlone(host, mode, watch));
 }
 
@@ -179,13 +281,16 @@ function undoAlone(
 ): Promise<Report | { readonly end: "busy" }> {
   return locked(host, async () => {
     const unit = await findConductor(host);
-    const report = await reconcile(
-      host,
-      await undoneState(host, "missing" in unit ? undefined : unit),
-      mode,
-      watch,
-    );
-    if (mode === "apply" && inLine(report)) await host.fs.removeTree(paths.state);
+    if (mode === "apply") await sweepTemporaryFiles(host);
+    if (mode === "apply" && !("missing" in unit)) await recordWhatRuns(host, unit);
+    const running = (await interruptedChange(host))?.running ?? [];
+    const before = await undoneState(host, "missing" in unit ? undefined : unit, running);
+    const report = await reconcile(host, before, mode, watch);
+    if (mode === "apply" && inLine(report)) {
+      await firstOriginals.forget(host);
+      await host.fs.removeTree(paths.state);
+      await host.fs.removeTree(paths.staging);
+    }
     return report;
   });
 }

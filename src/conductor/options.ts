@@ -2,14 +2,14 @@ import * as z from "zod";
 
 /** One option as Juju's `config.yaml` declares it. */
 export interface OptionDeclaration {
-  readonly type: "string" | "secret";
+  readonly type: "string" | "secret" | "boolean" | "int";
   /** What it is when nobody sets it; absent for one that has to be set. */
-  readonly default?: string;
+  readonly default?: string | boolean | number;
   readonly description: string;
 }
 
 const plainText = z
-  .string()
+  .string("a text")
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses
   .refine((text) => !/[\u0000-\u001f\u007f]/.test(text), {
     error: "a value without control characters",
@@ -98,6 +98,12 @@ const apiResources = plainText.transform((text, context) => {
   return issue === undefined ? JSON.stringify(map) : refuse(issue.message);
 });
 
+/** A whole number as Juju hands it over. */
+function between(least: number, most: number, unit: string) {
+  const accepted = `${least} to ${most} ${unit}`;
+  return z.int(accepted).min(least, accepted).max(most, accepted);
+}
+
 const semver = /^\d+\.\d+\.\d+(-[0-9a-z.-]+)?$/;
 
 /** What each option accepts; the error text says what that is. The one source of names and rules. */
@@ -116,6 +122,9 @@ export const optionSchemas = {
   ),
   "api-resources": apiResources,
   "default-network-driver": z.enum(["calico", "cilium"], "calico or cilium (the chart installs no other)"),
+  "self-heal": z.boolean("true or false"),
+  "self-heal-limit": between(1, 100, "repairs"),
+  "self-heal-window": between(1, 1440, "minutes"),
 } as const;
 
 /** Name of an option, as in `juju config`. */
@@ -186,5 +195,22 @@ export const optionDeclarations: Readonly<Record<OptionName, OptionDeclaration>>
     default: "calico",
     description:
       "Network driver, calico or cilium, of cluster templates that name none. Magnum's own default, flannel, gives clusters without a network.",
+  },
+  "self-heal": {
+    type: "boolean",
+    default: true,
+    description:
+      "Whether drift is repaired as soon as it is found. false: it is reported in the status and the heal log, and nothing is touched until an option changes or the action apply is run.",
+  },
+  "self-heal-limit": {
+    type: "int",
+    default: 5,
+    description:
+      "How often one thing is repaired within self-heal-window before the unit stops fighting whatever undoes it and is blocked. The action apply starts the count again.",
+  },
+  "self-heal-window": {
+    type: "int",
+    default: 60,
+    description: "The time over which self-heal-limit counts, in minutes.",
   },
 };

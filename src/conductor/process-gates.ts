@@ -1,22 +1,19 @@
 import { type Host, readText } from "../host/host.ts";
 import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import { showUnit, type UnitStatus } from "../resources/systemctl.ts";
+import { answersGate } from "./answers-gate.ts";
 import { asDaemon, type Conductor } from "./conductor.ts";
 import { judgeHelm, takesDropIns } from "./gates.ts";
+import { logGate } from "./log-gate.ts";
 import { services } from "./paths.ts";
+import { msBetween, wordsOf } from "./processes.ts";
+import { followWorkers, forksForRequests, type Workers, worksAlone } from "./workers.ts";
 
 const stableMs = 12_000;
 const workersMs = 60_000;
-
-async function children(host: Host, pid: number): Promise<number> {
-  const text = await readText(host.fs, `/proc/${pid}/task/${pid}/children`);
-  return text === undefined
-    ? 0
-    : text
-        .trim()
-        .split(/\s+/)
-        .filter((it) => it !== "").length;
-}
+const workerMs = 10_000;
+/** So many workers that came and went within seconds are no slow start. */
+const manyWorkers = 2;
 
 function judgeRunning(service: string, first: UnitStatus, now: UnitStatus): GateState | undefined {
   const logs = `journalctl -u ${service} -n 50`;
@@ -29,26 +26,70 @@ function judgeRunning(service: string, first: UnitStatus, now: UnitStatus): Gate
   return undefined;
 }
 
-async function judgeAge(host: Host, service: string, status: UnitStatus): Promise<GateState | undefined> {
-  const age = host.now().getTime() - status.startedAt;
-  if (age < stableMs) return undefined;
-  const workers = await children(host, status.mainPid);
-  if (workers > 0)
-    return open(`MainPID ${status.mainPid}, ${workers} workers, ${status.restarts} automatic restarts`);
-  if (age < workersMs) return undefined;
-  return closed("operator", `${service} has no worker`, `journalctl -u ${service} -n 50`);
+/** How long a gate has looked, by the machine's clock and by its own looks: the clock may be set back meanwhile. */
+interface Elapsed {
+  readonly age: number;
+  readonly looks: number;
 }
 
-/** The service keeps its main process for 12 s (a crash loop takes 2 to 4 s a turn), and gets a worker within 60 s. */
-export function stableGate(service: string): Gate {
+function isPast(ms: number, { age, looks }: Elapsed): boolean {
+  return age >= ms || looks * 1_000 >= ms;
+}
+
+/** Whether a worker was started late, on a slow machine or in the place of a dead one: it is watched for 10 s too. */
+async function isYoung(
+  host: Host,
+  { mainPid }: UnitStatus,
+  workers: readonly number[],
+  { age, looks }: Elapsed,
+): Promise<boolean> {
+  if (age < stableMs || looks * 1_000 >= 2 * stableMs) return false;
+  const ages = await Promise.all(workers.map(async (pid) => age - (await msBetween(host, mainPid, pid))));
+  return ages.some((it) => it < workerMs);
+}
+
+async function judgeWorkers(
+  host: Host,
+  subject: { service: string; unit: Conductor; status: UnitStatus },
+  { steady, lost, gone }: Workers,
+  elapsed: Elapsed,
+): Promise<GateState | undefined> {
+  const { service, unit, status } = subject;
+  const logs = `journalctl -u ${service} -n 50`;
+  const words = await wordsOf(host, status.mainPid);
+  const forks = forksForRequests(words);
+  if (!forks && lost.length > 0)
+    return closed("operator", `${service} lost its worker ${lost.join(", ")}: it keeps its MainPID`, logs);
+  if (!isPast(stableMs, elapsed)) return undefined;
+  const kept = (workers: string) =>
+    open(`MainPID ${status.mainPid}, ${workers}, ${status.restarts} automatic restarts`);
+  if (forks) return kept("a process for each request");
+  if (await isYoung(host, status, steady, elapsed)) return undefined;
+  if (steady.length > 0) return kept(steady.length === 1 ? "1 worker" : `${steady.length} workers`);
+  if (gone > manyWorkers) return closed("operator", `${service} keeps losing its workers`, logs);
+  if (await worksAlone(host, unit, words)) return kept("no workers of its own");
+  if (!isPast(workersMs, elapsed)) return undefined;
+  return closed("operator", `${service} has no worker`, logs);
+}
+
+/**
+ * The service keeps its main process for 12 s (a crash loop takes 2 to 4 s a turn) and all of its workers, which a
+ * daemon starts anew under the same MainPID, and gets a worker within 60 s where it works with any.
+ */
+export function stableGate(service: string, unit: Conductor): Gate {
   return {
     id: `${service}-stable`,
-    title: `${service} has kept its MainPID for 12 s, with a worker`,
+    title: `${service} has kept its MainPID and its workers for 12 s`,
     check: async (host) => {
       const first = await showUnit(host, service);
-      for (;;) {
-        const now = await showUnit(host, service);
-        const state = judgeRunning(service, first, now) ?? (await judgeAge(host, service, now));
+      const look = followWorkers();
+      for (let looks = 0; ; looks += 1) {
+        const status = looks === 0 ? first : await showUnit(host, service);
+        const stopped = judgeRunning(service, first, status);
+        if (stopped !== undefined) return stopped;
+        const elapsed = { age: host.now().getTime() - status.startedAt, looks };
+        const workers = await look(host, status.mainPid);
+        const state = await judgeWorkers(host, { service, unit, status }, workers, elapsed);
         if (state !== undefined) return state;
         await host.sleep(1_000);
       }
@@ -67,8 +108,7 @@ export function liveGate(unit: Conductor, version: string): Gate {
         return closed("note", "the conductor is masked: the principal is paused", "resume the principal");
       if (mainPid === 0)
         return closed("operator", "the conductor is not running", "systemctl start magnum-conductor");
-      const words = ((await readText(host.fs, `/proc/${mainPid}/cmdline`)) ?? "").split("\0");
-      if (!takesDropIns(words)) {
+      if (!takesDropIns(await wordsOf(host, mainPid))) {
         return closed(
           "operator",
           "the running conductor has no --config-dir",
@@ -82,4 +122,15 @@ export function liveGate(unit: Conductor, version: string): Gate {
       return judgeHelm(result.stdout, version);
     },
   };
+}
+
+function servicesOf(unit: Conductor): readonly string[] {
+  return unit.hasApi ? [services.conductor, services.api] : [services.conductor];
+}
+
+/** What has to come to rest after a start: the processes, the API's answer, and what both log. It takes 12 to 60 s. */
+export function restGates(unit: Conductor): readonly Gate[] {
+  const stable = servicesOf(unit).map((service) => stableGate(service, unit));
+  const answers = unit.hasApi ? [answersGate(unit)] : [];
+  return [...stable, ...answers, ...servicesOf(unit).map((service) => logGate(service, stableMs))];
 }

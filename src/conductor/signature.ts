@@ -1,10 +1,20 @@
 import { readFileSync, statSync } from "node:fs";
 
 /**
- * What a unit looked like when it was last found in line: enough to see, with stat calls alone, that nothing has
- * changed since. Part of the path that a hook with nothing to do takes, so it loads nothing but `node:fs`.
+ * What a unit looked like at the end of the last run: enough to see, with stat calls alone, that nothing has changed
+ * since. Part of the path that a hook with nothing to do takes, so it loads nothing but `node:fs`.
  */
 export interface Signature {
+  /** Whether the unit was in line then, with nothing to report. */
+  readonly inLine: boolean;
+  /** When it was taken, milliseconds since the epoch. */
+  readonly takenAt: number;
+  /** How many looks in a row found the unit not in line. */
+  readonly attempts?: number;
+  /** When to look again though nothing changed, milliseconds since the epoch. */
+  readonly retryAt?: number;
+  /** Set where what Juju asks for is not in force, a secret that can't be read for one: hooks try it, and set the status. */
+  readonly blocked?: true;
   /** What `config-get --format=json` printed. */
   readonly config: string;
   /** URI of the secret that held the kubeconfig. */
@@ -35,7 +45,7 @@ function processStart(pid: string): string {
 
 /** Takes the signature of these paths and processes as they are now. */
 export function takeSignature(
-  origin: Pick<Signature, "config" | "secret">,
+  origin: Omit<Signature, "files" | "processes">,
   watched: { readonly files: readonly string[]; readonly processes: readonly number[] },
 ): Signature {
   return {
@@ -53,10 +63,30 @@ export function signatureHolds(signature: Signature): boolean {
   );
 }
 
+/**
+ * Whether a run has nothing to do: nothing has changed since the last look, and that one found the unit in line and is
+ * not to be repeated yet. `now` in milliseconds since the epoch; a clock that was set back counts
+ * as later.
+ */
+export function isQuiet(signature: Signature | undefined, now: number): boolean {
+  if (signature === undefined) return false;
+  const { inLine, takenAt, retryAt = inLine ? Number.POSITIVE_INFINITY : 0 } = signature;
+  return now < retryAt && (inLine || now >= takenAt) && signatureHolds(signature);
+}
+
+/** A signature out of its text; `undefined` where that is none, or not whole. */
+export function parseSignature(text: string): Signature | undefined {
+  try {
+    return JSON.parse(text) as Signature;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Reads a signature; `undefined` where there is none, or none that can be read. */
 export function readSignature(path: string): Signature | undefined {
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as Signature;
+    return parseSignature(readFileSync(path, "utf8"));
   } catch {
     return undefined;
   }

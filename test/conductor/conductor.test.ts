@@ -14,6 +14,7 @@ describe("a packaged conductor", () => {
       daemon: { user: "magnum", group: "magnum", uid: 111, gid: 112 },
       home: "/var/lib/magnum",
       python: "/usr/bin/python3",
+      pythonPackages: "/usr/local/lib/python3.11/dist-packages",
       architecture,
       hasApi: true,
       apiTakesConfigArguments: false,
@@ -25,6 +26,15 @@ describe("a packaged conductor", () => {
     expect(await findConductor(host)).toMatchObject({ hasApi: true, apiTakesConfigArguments: true });
     await host.fs.remove(paths.apiInit);
     expect(await findConductor(host)).toMatchObject({ hasApi: true, apiTakesConfigArguments: false });
+  });
+
+  test("has its packages where the interpreter's own version says, and nowhere known without one", async () => {
+    const { host } = await conductorMachine();
+    await host.fs.link("/usr/bin/python3", "python3.12");
+    const packages = async () => ((await findConductor(host)) as { pythonPackages?: string }).pythonPackages;
+    expect(await packages()).toBe("/usr/local/lib/python3.12/dist-packages");
+    await host.fs.link("/usr/bin/python3", "pypy");
+    expect(await packages()).toBe("");
   });
 
   test("may have no API beside it", async () => {

@@ -224,6 +224,9 @@ describe("a good configuration is accepted:", () => {
       "chart-name": "openstack-cluster",
       "api-resources": "{}",
       "default-network-driver": "calico",
+      "self-heal": true,
+      "self-heal-limit": 5,
+      "self-heal-window": 60,
     });
   });
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Conductor } from "../../src/conductor/conductor.ts";
 import { parseConfig, type RawOptions } from "../../src/conductor/config.ts";
-import { desiredState, driverPackage, undoneState } from "../../src/conductor/desired-state.ts";
+import { desiredState, driverPackage } from "../../src/conductor/desired-state.ts";
+import { undoneState } from "../../src/conductor/undone-state.ts";
 import { memoryHost } from "../../src/host/memory-host.ts";
 import type { Resource } from "../../src/reconcile/resource.ts";
 import { conductorFacts } from "../support/conductor-facts.ts";
@@ -40,8 +41,11 @@ describe("the desired state of a unit", () => {
       block:/etc/default/magnum-conductor
       block:/etc/default/magnum-api
       file:/usr/local/bin/capi-graft
+      unit:magnum-capi-helm-watch.service
+      unit:magnum-capi-helm-watch.path
+      unit:magnum-capi-helm-watch.timer
       service:magnum-conductor
-        before: magnum-conductor-not-paused, magnum-conductor-not-stopped, show-args, driver-enumerated, magnum-conductor-options, magnum-api-options, helm-on-path
+        before: magnum-conductor-not-paused, magnum-conductor-not-stopped, helm-idle, show-args, driver-enumerated, magnum-conductor-options, magnum-api-options, helm-on-path
         with: pip-package:magnum-capi-helm
       service:magnum-api
         before: magnum-api-not-paused, magnum-api-not-stopped, show-args, driver-enumerated, magnum-conductor-options, magnum-api-options, helm-on-path
@@ -49,6 +53,9 @@ describe("the desired state of a unit", () => {
       at rest
         magnum-conductor-stable
         magnum-api-stable
+        magnum-api-answers
+        magnum-conductor-log
+        magnum-api-log
       at the end
         show-args
         driver-enumerated
@@ -56,6 +63,7 @@ describe("the desired state of a unit", () => {
         magnum-api-options
         helm-on-path
         magnum-conductor-live
+        pending-releases
         management-tcp
         management-login
         management-permissions
@@ -79,11 +87,14 @@ describe("the desired state of a unit", () => {
     );
   });
 
-  test("has the command only where the charm's folder is known", () => {
-    const has = (charmDirectory?: string) =>
-      wanted({}, {}, charmDirectory).resources.some(({ id }) => id === "file:/usr/local/bin/capi-graft");
-    expect([has("/charm"), has()]).toEqual([true, false]);
-  });
+  test.each(["file:/usr/local/bin/capi-graft", "unit:magnum-capi-helm-watch.path"])(
+    "has %s only where the charm's folder is known",
+    (resource) => {
+      const has = (charmDirectory?: string) =>
+        wanted({}, {}, charmDirectory).resources.some(({ id }) => id === resource);
+      expect([has("/charm"), has()]).toEqual([true, false]);
+    },
+  );
 
   test("never has the kubeconfig's content, only its digest", () => {
     expect(JSON.stringify(wanted())).not.toContain("tok3n");
@@ -120,11 +131,17 @@ describe("the unit as it was before", () => {
       {
         "exitGates": [],
         "resources": [
+          "unit:magnum-capi-helm-watch.timer",
+          "directory:/etc/systemd/system/timers.target.wants",
+          "unit:magnum-capi-helm-watch.path",
+          "directory:/etc/systemd/system/multi-user.target.wants",
+          "unit:magnum-capi-helm-watch.service",
           "block:/etc/default/magnum-conductor",
           "block:/etc/default/magnum-api",
           "directory:/etc/magnum/magnum.conf.d",
           "service:magnum-conductor",
           "service:magnum-api",
+          "file:/usr/local/bin/capi-graft",
         ],
       }
     `);

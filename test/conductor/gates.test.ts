@@ -10,7 +10,7 @@ import {
 } from "../../src/conductor/gates.ts";
 import { paths } from "../../src/conductor/paths.ts";
 import { liveGate, stableGate } from "../../src/conductor/process-gates.ts";
-import type { CommandResult } from "../../src/host/host.ts";
+import type { CommandResult, Host } from "../../src/host/host.ts";
 import { type GateResult, judge } from "../../src/reconcile/gate.ts";
 import { conductorFacts } from "../support/conductor-facts.ts";
 import { type FakeService, fakeSystemd, runningService } from "../support/machine/fake-systemd.ts";
@@ -231,12 +231,6 @@ describe("what the daemons see", () => {
       "magnum-conductor-options",
       "ModuleNotFoundError: No module named 'magnum'",
     ],
-    [
-      "no answer in time",
-      { code: -1, timedOut: true },
-      "driver-enumerated",
-      "Magnum can't load its drivers: no answer within 60 s",
-    ],
   ])("closes a gate when it is %s", async (_, view, id, reason) => {
     const results = await machine(view).judged();
     expect(results.find((result) => result.id === id)).toMatchObject({
@@ -244,6 +238,12 @@ describe("what the daemons see", () => {
       cure: "operator",
       reason,
     });
+  });
+
+  test("closes the gates for a while when it gives no answer in time", async () => {
+    const results = await machine({ code: -1, timedOut: true }).judged();
+    const late = { state: "closed", cure: "time", reason: "Magnum's own Python gave no answer within 60 s" };
+    expect(results).toMatchObject([late, late, late]);
   });
 });
 
@@ -268,6 +268,11 @@ describe("helm on the daemons' PATH", () => {
       { code: 126, stdout: "/usr/bin/helm\n" },
       "the conductor finds /usr/bin/helm, helm that does not run",
       "remove /usr/bin/helm",
+    ],
+    [
+      { code: 139, stdout: "/usr/local/bin/helm\n" },
+      "the conductor finds /usr/local/bin/helm, helm that does not run",
+      "does helm-url name a helm 3.17.3 that runs for the daemons' user?",
     ],
   ])("is closed for %j", async (answer, reason, remedy) => {
     expect(await found(shell(answer), [gate])).toEqual({ state: "closed", cure: "operator", reason, remedy });
@@ -295,7 +300,7 @@ async function running(seconds: number, workers: number, more: Partial<FakeServi
 }
 
 describe("a stable service", () => {
-  const gate = stableGate("magnum-conductor");
+  const gate = stableGate("magnum-conductor", unit);
 
   test("has kept its process for 12 s, with workers: no wait for one that runs for long", async () => {
     const { host, waited } = await running(3_600, 3, { restarts: 2 });
@@ -313,8 +318,12 @@ describe("a stable service", () => {
   });
 
   /** Changes the service while the gate waits. */
-  async function whileWaiting(change: (it: Awaited<ReturnType<typeof running>>) => unknown) {
+  async function whileWaiting(
+    change: (it: Awaited<ReturnType<typeof running>>) => unknown,
+    { first }: { first?: (it: Awaited<ReturnType<typeof running>>) => unknown } = {},
+  ) {
     const it = await running(2, 1);
+    await first?.(it);
     let slept = 0;
     const host = {
       ...it.host,
@@ -356,6 +365,158 @@ describe("a stable service", () => {
       reason: "magnum-conductor has no worker",
     });
     expect(waited()).toBeLessThan(70);
+  });
+
+  const setChildren = (host: Host, ...pids: readonly number[]) =>
+    host.fs.write(`/proc/${pid}/task/${pid}/children`, `${pids.join(" ")} `, root);
+
+  test.each([
+    ["a dead worker's place is taken", [200, 201], [200, 202], "lost its worker 201: it keeps its MainPID"],
+    ["a worker dies", [200, 201], [201], "lost its worker 200: it keeps its MainPID"],
+    ["all workers die", [200, 201], [], "lost its worker 200, 201: it keeps its MainPID"],
+  ])("is none when %s", async (_, before, after, reason) => {
+    const state = await whileWaiting(({ host }) => setChildren(host, ...after), {
+      first: ({ host }) => setChildren(host, ...before),
+    });
+    expect(state).toMatchObject({
+      state: "closed",
+      cure: "operator",
+      reason: `magnum-conductor ${reason}`,
+    });
+  });
+
+  test("is none when no worker lives for a second, and that is known before the wait for one ends", async () => {
+    const { host, waited } = await running(2, 1);
+    let next = 300;
+    const sleep = async (ms: number) => {
+      next += 1;
+      await setChildren(host, next);
+      await host.sleep(ms);
+    };
+    expect(await found({ ...host, sleep }, [gate])).toMatchObject({
+      state: "closed",
+      reason: "magnum-conductor keeps losing its workers",
+    });
+    expect(waited()).toBe(10);
+  });
+
+  test("has workers that came just now", async () => {
+    const { host, waited } = await running(2, 0);
+    const sleep = async (ms: number) => {
+      await host.sleep(ms);
+      if (waited() === 10) await setChildren(host, 200, 201, 202, 203);
+    };
+    expect(await found({ ...host, sleep }, [gate])).toMatchObject({ state: "open" });
+    expect(waited()).toBe(11);
+  });
+
+  test("is not judged by what its main process runs beside workers, or ran before it became the daemon", async () => {
+    const { host } = await running(2, 0);
+    const exe = async (of: number, program: string) => {
+      await host.fs.makeDirectory(`/proc/${of}`, { ...root, mode: "0755" });
+      await host.fs.remove(`/proc/${of}/exe`);
+      await host.fs.link(`/proc/${of}/exe`, program);
+    };
+    const [shell, python, helm] = ["/usr/bin/dash", "/usr/bin/python3.11", "/usr/local/bin/helm"];
+    await Promise.all([exe(pid, shell), exe(200, shell), exe(201, python), exe(202, helm), exe(203, python)]);
+    const stages: readonly (() => Promise<void>)[] = [
+      () => setChildren(host, 200),
+      () => setChildren(host, 200),
+      () => exe(pid, python),
+      () => setChildren(host, 201, 202),
+      () => setChildren(host, 201, 202),
+      () => setChildren(host, 201),
+      () => setChildren(host, 201, 203),
+      () => exe(203, helm),
+      () => setChildren(host, 201),
+    ];
+    let looks = 0;
+    const sleep = async (ms: number) => {
+      await stages[looks]?.();
+      looks += 1;
+      await host.sleep(ms);
+    };
+    expect(await found({ ...host, sleep }, [gate])).toEqual({
+      state: "open",
+      detail: "MainPID 100, 1 worker, 0 automatic restarts",
+    });
+    expect(looks).toBe(10);
+  });
+
+  test.each([
+    ["dies", [201], "closed", 4],
+    ["stays", [200], "open", 7],
+  ] as const)(
+    "that has a worker of 3 s in an old process is watched until that %s",
+    async (_, later, state, seconds) => {
+      const { host, waited } = await running(3_600, 1);
+      const stat = (of: number, started: number) =>
+        host.fs.write(`/proc/${of}/stat`, `${of} (a) S ${"0 ".repeat(18)}${started * 100} 0\n`, root);
+      await host.fs.makeDirectory("/proc/200", { ...root, mode: "0755" });
+      await host.fs.makeDirectory("/proc/201", { ...root, mode: "0755" });
+      await Promise.all([stat(pid, 50), stat(200, 50 + 3_597), stat(201, 50 + 3_604)]);
+      const sleep = async (ms: number) => {
+        await host.sleep(ms);
+        if (waited() === 4) await setChildren(host, ...later);
+      };
+      expect(await found({ ...host, sleep }, [gate])).toMatchObject({ state });
+      expect(waited()).toBe(seconds);
+    },
+  );
+
+  test("is known by its looks alone where the clock goes back", async () => {
+    const { host, service } = await running(2, 1);
+    service.startedAt = host.now().getTime() + 86_400_000;
+    let slept = 0;
+    const sleep = async (ms: number) => {
+      slept += 1;
+      await host.sleep(ms);
+    };
+    expect(await found({ ...host, sleep }, [gate])).toMatchObject({ state: "open" });
+    expect(slept).toBe(12);
+  });
+
+  async function alone(words: string, workers: string, processors: string) {
+    const program: Program = (argv) => {
+      if (argv[0] === "getconf") return { stdout: `${processors}\n` };
+      const view = {
+        drivers: [],
+        options: workers === "" ? {} : { "conductor.workers": { value: workers, file: "" } },
+      };
+      return withoutUser(argv)[0] === unit.python ? { stdout: JSON.stringify(view) } : undefined;
+    };
+    const services = { "magnum-conductor": runningService({ mainPid: pid }) };
+    const host = scriptedHost([program, fakeSystemd(services)]);
+    await host.fs.makeDirectory(`/proc/${pid}`, { ...root, mode: "0755" });
+    await host.fs.write(`/proc/${pid}/cmdline`, `/usr/bin/python3 ${words} `.replaceAll(" ", "\0"), root);
+    return { state: await found(host, [gate]), host };
+  }
+
+  test.each([
+    [`/usr/bin/magnum-conductor ${wired}`, "1", "2", "no workers of its own"],
+    [`/usr/bin/magnum-conductor ${wired}`, "None", "1", "no workers of its own"],
+    ["/usr/bin/magnum-api", "2", "2", "a process for each request"],
+  ])("%s with workers = %s and %s processors has %s", async (words, workers, processors, what) => {
+    const { state } = await alone(words, workers, processors);
+    expect(state).toEqual({ state: "open", detail: `MainPID 100, ${what}, 0 automatic restarts` });
+  });
+
+  test.each([
+    [`/usr/bin/magnum-conductor ${wired}`, "2", "1"],
+    [`/usr/bin/magnum-conductor ${wired}`, "None", "2"],
+    [`/usr/bin/magnum-conductor ${wired}`, "", "1"],
+    ["/usr/bin/uwsgi-core", "1", "1"],
+  ])("%s with workers = %s and %s processors must have a worker", async (...args) => {
+    expect((await alone(...args)).state).toMatchObject({ state: "closed" });
+  });
+
+  test("is asked for its workers with its own configuration arguments", async () => {
+    const { host } = await alone(`/usr/bin/magnum-conductor ${wired}`, "1", "2");
+    const asked = host.commands.find((argv) => argv.at(-1)?.startsWith("{"))?.at(-1) ?? "{}";
+    expect(JSON.parse(asked)).toMatchObject({
+      args: [configFile, "--config-dir", paths.dropInDirectory],
+      options: [["conductor", "workers"]],
+    });
   });
 });
 

@@ -1,6 +1,8 @@
 import { describe, expect, test, vi } from "vitest";
-import { apply, type Ending, lastWish, plan, undo, type Wish, watched } from "../../src/conductor/graft.ts";
+import { apply, type Ending, lastWish, plan, undo } from "../../src/conductor/graft.ts";
 import { paths } from "../../src/conductor/paths.ts";
+import { watched } from "../../src/conductor/watched.ts";
+import type { Wish } from "../../src/conductor/wish.ts";
 import { type Host, HostFault, readText } from "../../src/host/host.ts";
 import { changesOf, inLine, type Report, troubles } from "../../src/reconcile/report.ts";
 import { conductorMachine, wish } from "../support/machine/conductor-machine.ts";
@@ -59,6 +61,13 @@ describe("a fresh conductor", () => {
     expect(open.toSorted()).toEqual([
       "driver-enumerated",
       "helm-on-path",
+      "leftover-driver-copy",
+      "leftover-enabled-drivers",
+      "leftover-exec-start",
+      "leftover-helm",
+      "leftover-wiring",
+      "magnum-api-answers",
+      "magnum-api-log",
       "magnum-api-options",
       "magnum-api-stable",
       "magnum-conductor-live",
@@ -139,7 +148,7 @@ describe("a conductor in line", () => {
 
   test("has its wish remembered, for root alone, for a run without Juju", async () => {
     const { host } = await grafted();
-    expect(await lastWish(host)).toEqual(wish());
+    expect(await lastWish(host)).toMatchObject(wish());
     expect(await host.fs.stat(paths.state)).toMatchObject({ mode: "0700", uid: 0 });
     for (const path of [paths.desired, paths.desiredKubeconfig]) {
       expect(await host.fs.stat(path)).toMatchObject({ mode: "0600", uid: 0 });
@@ -450,6 +459,32 @@ describe("taking everything back", () => {
     ]);
   });
 
+  test("takes what is the charm's alone away also where nobody knows what stood before", async () => {
+    const { host } = await conductorMachine();
+    const all = { ...wish(), charmDirectory: "/charm" };
+    await apply(host, all);
+    await host.fs.removeTree(paths.state);
+    expect(inLine(await reportOf(apply(host, all)))).toBe(true);
+    const report = await undo(host, "apply");
+    expect(report && "outcomes" in report && inLine(report)).toBe(true);
+    expect(await host.fs.stat(paths.command)).toBeUndefined();
+    const ourUnits = (await host.fs.list(paths.units))?.filter((name) => name.startsWith("magnum-capi-helm"));
+    expect(ourUnits).toEqual([]);
+    expect(await readText(host.fs, paths.conductorDefaults)).toBe("");
+    expect(await host.fs.stat(paths.dropIn)).toBeDefined();
+    expect(await host.fs.stat(paths.state)).toBeUndefined();
+  });
+
+  test("restarts daemons of which nothing is known, such as after a boot", async () => {
+    const { host, services } = await grafted();
+    for (const service of Object.values(services)) {
+      Object.assign(service, { mainPid: service.mainPid + 1, startedAt: Date.now() + 3_600_000 });
+    }
+    host.commands.length = 0;
+    await undo(host, "apply");
+    expect(restarts(host.commands)).toEqual(["magnum-conductor", "magnum-api"]);
+  });
+
   test("keeps what others have put beside it", async () => {
     const { host } = await grafted();
     const other = `${paths.dropInDirectory}/99-site.conf`;
@@ -485,6 +520,22 @@ describe("taking everything back", () => {
     }
   });
 
+  test("that is killed while its copies go is ended by the next one", async () => {
+    const { host } = await conductorMachine({ files: { [paths.kubeconfig]: "of the site" } });
+    await apply(host, wish());
+    const removeTree: Host["fs"]["removeTree"] = async (path) => {
+      if (path !== paths.state) return await host.fs.removeTree(path);
+      await host.fs.remove(`${paths.originals}/etc_magnum_kubeconfig`);
+      throw new Error("killed");
+    };
+    const dying: Host = { ...host, fs: { ...host.fs, removeTree } };
+    await expect(undo(dying, "apply")).rejects.toThrow("killed");
+    const report = await undo(host, "apply");
+    expect(report && "outcomes" in report && inLine(report)).toBe(true);
+    expect(await host.fs.stat(paths.state)).toBeUndefined();
+    expect(await readText(host.fs, paths.kubeconfig)).toBe("of the site");
+  });
+
   test("that fails keeps what it needs for the next try", async () => {
     const { host, python } = await grafted();
     python.failure = "ERROR: uninstall failed\n";
@@ -515,8 +566,8 @@ describe("a fault of the machine", () => {
 
   test("that undoes a part while the services come to rest is found by the last look", async () => {
     const { host } = await conductorMachine();
-    const spoilt = { ...wish(), settled: () => host.fs.remove("/etc/magnum/kubeconfig") };
-    const report = await reportOf(apply(host, spoilt));
+    const settled = () => host.fs.remove("/etc/magnum/kubeconfig");
+    const report = await reportOf(apply(host, wish(), { settled }));
     expect(inLine(report)).toBe(false);
     expect(report.outcomes.filter(({ outcome }) => outcome === "drifted")).toMatchObject([
       { id: "file:/etc/magnum/kubeconfig", change: { action: "create" } },

@@ -10,7 +10,7 @@ import { kubeconfigText } from "../support/kubeconfigs.ts";
 const text = readFileSync(join(import.meta.dirname, "../../config.yaml"), "utf8");
 const optionYaml = z.strictObject({
   type: z.string(),
-  default: z.string().optional(),
+  default: z.union([z.string(), z.boolean(), z.number()]).optional(),
   description: z.string(),
 });
 const declared = z.strictObject({ options: z.record(z.string(), optionYaml) }).parse(parse(text)).options;

@@ -4,7 +4,9 @@ import { describe, expect, test } from "vitest";
 import { acceptedBy, optionsPage, renderOptions } from "../../build/reference.ts";
 import { parseConfig } from "../../src/conductor/config.ts";
 import { desiredState } from "../../src/conductor/desired-state.ts";
+import { fuseFor } from "../../src/conductor/fuse.ts";
 import { type OptionName, optionDeclarations } from "../../src/conductor/options.ts";
+import { memoryHost } from "../../src/host/memory-host.ts";
 import { conductorFacts } from "../support/conductor-facts.ts";
 import { kubeconfigText } from "../support/kubeconfigs.ts";
 
@@ -52,11 +54,13 @@ describe("docs/reference/gates.md", () => {
   test("describes every gate of a unit, and none that there is not", () => {
     const config = parseConfig({}, kubeconfigText());
     if (!("kubeconfig" in config)) throw new Error("the defaults are refused");
-    const { resources, settleGates = [], exitGates } = desiredState(config, conductorFacts, {});
+    const { resources, settleGates = [], exitGates, notes = [] } = desiredState(config, conductorFacts, {});
     const gates = [
       ...resources.flatMap(({ preflight = [], gates: own = [] }) => [...preflight, ...own]),
       ...settleGates,
       ...exitGates,
+      ...notes,
+      fuseFor(memoryHost(), { limit: 1, windowMinutes: 1 }).gate("file:/etc/x"),
     ];
     const text = readFileSync(join(dirname(optionsPage), "gates.md"), "utf8");
     const described = [...text.matchAll(/^(?:##+ |\| )`([a-z-]+)`(?:, `([a-z-]+)`)?/gm)].flatMap(

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { readSignature, signatureHolds, takeSignature } from "../../src/conductor/signature.ts";
 import { scratchFolder } from "../bundle/scratch.ts";
 
-const origin = { config: "{}", secret: "secret:d0bsnaj8mtb47d5kqv0g" };
+const origin = { inLine: true, takenAt: 1, config: "{}", secret: "secret:d0bsnaj8mtb47d5kqv0g" };
 
 /** A folder with a file, a directory with a file, and a path at which nothing is; and their signature. */
 async function signed() {

@@ -1,10 +1,11 @@
 import { services as names, paths } from "../../../src/conductor/paths.ts";
 import { type Host, readText } from "../../../src/host/host.ts";
 import { kubeconfigText } from "../kubeconfigs.ts";
-import { readAsOslo } from "../oslo-reader.ts";
+import { type OsloSections, readAsOslo } from "../oslo-reader.ts";
 import { fakeHelm, fakeTar, helmArchive, helmDigest } from "./fake-helm.ts";
-import { type FakePython, fakePython } from "./fake-python.ts";
+import { type FakePython, fakePython, packageFolder, packageTar } from "./fake-python.ts";
 import { type FakeService, fakeSystemd, runningService } from "./fake-systemd.ts";
+import { fakeUnitFiles } from "./fake-unit-files.ts";
 import { type Program, scriptedHost, withoutUser } from "./scripted-host.ts";
 
 /** This machine's architecture, as helm's archives name it. */
@@ -34,6 +35,8 @@ interface MachineOptions {
 export async function conductorMachine(options: MachineOptions = {}) {
   const { hasApi = true, apiTakesArguments = false } = options;
   const python = fakePython();
+  const faults: StartFaults = { atStart: () => "runs" };
+  const dying = new Map<string, number>();
   const services: Record<string, FakeService> = {
     [names.conductor]: runningService({ mainPid: 100, group: "" }),
     ...(hasApi ? { [names.api]: runningService({ mainPid: 200 }) } : {}),
@@ -41,36 +44,68 @@ export async function conductorMachine(options: MachineOptions = {}) {
   const start = async (host: Host, name: string, pid: number) => {
     const defaults = name === names.conductor ? paths.conductorDefaults : paths.apiDefaults;
     await writeProcess(host, pid, await daemonWords(host, defaults), await daemonPath(host));
+    const end = faults.atStart(name);
+    dying.delete(name);
+    if (end === "crashes") Object.assign(services[name] ?? {}, crashed);
+    if (end === "dies later") dying.set(name, 2);
+    if (end === "exits")
+      Object.assign(services[name] ?? {}, { ...crashed, active: "inactive", result: "success" });
   };
   const host = scriptedHost(
     [
       getent,
       initScripts(apiTakesArguments),
       daemonView(python),
+      httpLook,
+      emptyLog,
       python.program,
       findHelm,
+      packageTar(python),
       fakeTar,
       fakeHelm,
+      fakeUnitFiles().program,
+      lateDeath(services, dying),
       fakeSystemd(services, start),
     ],
     {
-      [paths.conductorInit]: "#!/bin/sh\n",
-      ...(hasApi ? { [paths.apiInit]: "#!/bin/sh\n" } : {}),
+      [paths.conductorInit]: `#!/bin/sh\n. ${paths.conductorDefaults}\n`,
+      ...(hasApi ? { [paths.apiInit]: `#!/bin/sh\n. ${paths.apiDefaults}\n` } : {}),
       [paths.conductorProgram]: "#!/usr/bin/python3\nfrom magnum.cmd.conductor import main\n",
       [paths.magnumConf]: "[DEFAULT]\n",
       "/usr/local/bin/other": "",
       "/etc/default/other": "",
+      "/etc/systemd/system/other.service": "",
       "/var/lib/other/file": "",
+      "/var/cache/other": "",
       ...options.files,
     },
   );
   for (const path of [paths.conductorInit, paths.conductorProgram, ...(hasApi ? [paths.apiInit] : [])]) {
     await host.fs.setOwnership(path, { mode: "0755", uid: 0, gid: 0 });
   }
+  await host.fs.link("/usr/bin/python3", "python3.11");
   await host.fs.setOwnership("/etc/magnum", { mode: "0750", uid: 111, gid: 112 });
   host.web.set(helmUrl, helmArchive("3.17.3", architecture));
   for (const [name, { mainPid }] of Object.entries(services)) await start(host, name, mainPid);
-  return { host, python, services, helmUrl };
+  return { host, python, services, helmUrl, faults };
+}
+
+/** How a service fares when it is started anew. Tests change its field. */
+interface StartFaults {
+  atStart(service: string): "runs" | "crashes" | "exits" | "dies later";
+}
+
+const crashed = { active: "failed", result: "exit-code", mainPid: 0 } as const;
+
+/** Services that crash once they have been looked at so many times. */
+function lateDeath(services: Record<string, FakeService>, dying: Map<string, number>): Program {
+  return ([program, verb, name = ""]) => {
+    const left = dying.get(name);
+    if (program !== "systemctl" || verb !== "show" || left === undefined) return undefined;
+    dying.set(name, left - 1);
+    if (left === 0) Object.assign(services[name] ?? {}, crashed);
+    return undefined;
+  };
 }
 
 const getent: Program = ([program, table, key]) => {
@@ -85,13 +120,13 @@ const getent: Program = ([program, table, key]) => {
 async function daemonWords(host: Host, defaults: string): Promise<readonly string[]> {
   const text = (await readText(host.fs, defaults)) ?? "";
   const directory = /DAEMON_ARGS="\$DAEMON_ARGS --config-dir (.*)"/.exec(text)?.[1];
-  const isThere = directory !== undefined && (await host.fs.stat(paths.dropInDirectory)) !== undefined;
+  const isThere = directory !== undefined && (await host.fs.stat(directory.replace(/".*/, ""))) !== undefined;
   const more = isThere ? ["--config-dir", directory.replace(/".*/, "")] : [];
   return [`--config-file=${paths.magnumConf}`, "--log-file=/var/log/magnum/magnum.log", ...more];
 }
 
-async function daemonPath(host: Host): Promise<string> {
-  const text = (await readText(host.fs, paths.conductorDefaults)) ?? "";
+async function daemonPath(host: Host, defaults: string = paths.conductorDefaults): Promise<string> {
+  const text = (await readText(host.fs, defaults)) ?? "";
   const more = /^PATH="\$PATH:(.*)"/m.exec(text)?.[1];
   return more === undefined ? initPath : `${initPath}:${more}`;
 }
@@ -106,15 +141,36 @@ async function writeProcess(host: Host, pid: number, words: readonly string[], p
     ...owner,
     mode: "0444",
   });
+  await listen(host, pid);
 }
+
+/** Lets a process listen on 127.0.0.1:9511; only the API's is ever asked. */
+async function listen(host: Host, pid: number): Promise<void> {
+  const owner = { uid: 0, gid: 0 };
+  await host.fs.makeDirectory(`/proc/${pid}/fd`, { ...owner, mode: "0500" });
+  await host.fs.makeDirectory(`/proc/${pid}/net`, { ...owner, mode: "0555" });
+  await host.fs.link(`/proc/${pid}/fd/3`, `socket:[${pid}]`);
+  const line = `0: 0100007F:2527 00000000:0000 0A 00000000:00000000 00:00000000 00000000 111 0 ${pid} 1\n`;
+  await host.fs.write(`/proc/${pid}/net/tcp`, line, { ...owner, mode: "0444" });
+}
+
+/** A log file with nothing in it. */
+const emptyLog: Program = ([program]) => (program === "tail" ? {} : undefined);
+
+/** The daemons' Python, asked with `http-look.py`. */
+const httpLook: Program = (argv) => {
+  const request = argv.at(-1) ?? "";
+  if (!request.startsWith('[{"host"')) return undefined;
+  return { stdout: JSON.stringify((JSON.parse(request) as unknown[]).map(() => ({ status: 200 }))) };
+};
 
 function initScripts(apiTakesArguments: boolean): Program {
   return async (argv, _options, host) => {
-    const [init, verb] = withoutUser(argv);
+    const [init = "", verb] = withoutUser(argv);
     if (verb !== "show-args") return undefined;
     if (init === paths.apiInit && !apiTakesArguments)
       return { stdout: "--http-socket :9511 --ini /etc/magnum/uwsgi.ini\n" };
-    const defaults = init === paths.apiInit ? paths.apiDefaults : paths.conductorDefaults;
+    const defaults = /^\. (\S+)$/m.exec((await readText(host.fs, init)) ?? "")?.[1] ?? "";
     const carriageReturn = ((await readText(host.fs, defaults)) ?? "").includes("\r") ? "\r" : "";
     return { stdout: `${(await daemonWords(host, defaults)).join(" ")}${carriageReturn}\n` };
   };
@@ -125,33 +181,67 @@ function daemonView(python: FakePython): Program {
   return async (argv, _options, host) => {
     const [program, dash, request = ""] = withoutUser(argv);
     if (program !== "/usr/bin/python3" || dash !== "-" || !request.startsWith("{")) return undefined;
-    const { args, options } = JSON.parse(request) as { args: string[]; options: [string, string][] };
-    const reads = args.length === 0 || args.join(" ").includes(`--config-dir ${paths.dropInDirectory}`);
-    const values = reads ? await resolved(host) : {};
+    const { args, options, directories } = JSON.parse(request) as {
+      args: string[];
+      options: [string, string][];
+      directories?: string[];
+    };
+    const staged = argv.find((word) => word.startsWith("PYTHONPATH="))?.slice("PYTHONPATH=".length);
+    const stagedVersion = await readText(host.fs, `${staged}/magnum_capi_helm/driver.py`);
+    const version = stagedVersion ?? (python.installed?.entryPoint ? python.installed.version : undefined);
+    const values = await resolved(host, directoryOf(args, directories?.[0] ?? paths.dropInDirectory));
+    if (values instanceof Error)
+      return { stdout: JSON.stringify({ drivers: [], options: {}, configError: values.message }) };
     const seen = options.map(([group, name]) => {
       const found = values[`${group}.${name}`];
-      const unknown = group === "capi_helm" && python.installed === undefined;
+      const unknown = group === "capi_helm" && version === undefined;
       return [
         `${group}.${name}`,
         unknown ? { error: "NoSuchOptError: no such option" } : (found ?? { value: "", file: "" }),
       ];
     });
-    const drivers = ["k8s_fedora_coreos_v1", ...(python.installed?.entryPoint ? ["k8s_capi_helm_v1"] : [])];
     return {
-      stdout: `${JSON.stringify({ drivers: drivers.toSorted(), options: Object.fromEntries(seen) })}\n`,
+      stdout: `${JSON.stringify({ ...driversOf(python, version, staged), options: Object.fromEntries(seen) })}\n`,
     };
   };
 }
 
-async function resolved(host: Host): Promise<Record<string, { value: string; file: string }>> {
+/** What Magnum lists; one driver that can't be imported takes all of them down. */
+function driversOf(python: FakePython, version: string | undefined, staged: string | undefined) {
+  const error = python.unloadable.get(version ?? "");
+  const where = `${staged ?? packageFolder}/magnum_capi_helm/driver.py`;
+  if (error !== undefined) return { drivers: [], driverError: `${error} (${where})` };
+  const drivers = ["k8s_fedora_coreos_v1", ...(version === undefined ? [] : ["k8s_capi_helm_v1"])];
+  return { drivers: drivers.toSorted() };
+}
+
+/** The directory of drop-ins that these arguments name; without any argument, the one that is read by default. */
+function directoryOf(args: readonly string[], byDefault: string): string {
+  return args.length === 0 ? byDefault : (/--config-dir (\S+)/.exec(args.join(" "))?.[1] ?? "/none");
+}
+
+async function resolved(
+  host: Host,
+  directory: string,
+): Promise<Record<string, { value: string; file: string }> | Error> {
   const values: Record<string, { value: string; file: string }> = {};
-  for (const name of (await host.fs.list(paths.dropInDirectory)) ?? []) {
-    const file = `${paths.dropInDirectory}/${name}`;
-    for (const [group, section] of Object.entries(readAsOslo((await readText(host.fs, file)) ?? ""))) {
+  for (const name of (await host.fs.list(directory)) ?? []) {
+    const file = `${directory}/${name}`;
+    const sections = parsed(file, (await readText(host.fs, file)) ?? "");
+    if (sections instanceof Error) return sections;
+    for (const [group, section] of Object.entries(sections)) {
       for (const [option, value] of Object.entries(section)) values[`${group}.${option}`] = { value, file };
     }
   }
   return values;
+}
+
+function parsed(file: string, text: string): OsloSections | Error {
+  try {
+    return readAsOslo(text);
+  } catch (error) {
+    return new Error(`ConfigFileParseError: Failed to parse ${file}: ${(error as Error).message}`);
+  }
 }
 
 /** A shell that looks for helm: on the PATH of its environment, or on the one that the defaults make of it. */
@@ -159,7 +249,8 @@ const findHelm: Program = async (argv, _options, host) => {
   const [shell = "", flag, script = ""] = withoutUser(argv);
   if (!/^(\/bin\/)?sh$/.test(shell) || flag !== "-c" || !script.includes("command -v helm")) return undefined;
   const given = argv.find((word) => word.startsWith("PATH="))?.slice("PATH=".length) ?? "";
-  const path = script.includes("DAEMON_ARGS") ? await daemonPath(host) : given;
+  const sourced = /(\S+\/magnum-conductor);/.exec(script)?.[1];
+  const path = script.includes("DAEMON_ARGS") ? await daemonPath(host, sourced) : given;
   for (const directory of path.split(":")) {
     const version = /^helm (\S+)$/.exec((await readText(host.fs, `${directory}/helm`)) ?? "")?.[1];
     if (version !== undefined) return { stdout: `${directory}/helm\nv${version}\n` };

@@ -29,9 +29,9 @@ export const fakeTar: Program = async (argv, _options, host) => {
 /** Any file that came out of such an archive, run as helm. */
 export const fakeHelm: Program = async (argv, _options, host) => {
   const [program = "", verb] = withoutUser(argv);
-  if (!program.endsWith("/helm") || verb !== "version") return undefined;
+  if (!program.endsWith("/helm") || !["version", "list"].includes(verb ?? "")) return undefined;
   const version = /^helm (\S+)$/.exec((await readText(host.fs, program)) ?? "")?.[1];
   if (version === undefined)
     return { code: 126, stderr: `${program}: cannot execute binary file: Exec format error` };
-  return { stdout: `v${version}` };
+  return { stdout: verb === "list" ? "[]\n" : `v${version}` };
 };

@@ -18,6 +18,8 @@ export interface FakePython {
   failure: string;
   /** The environment that pip was last given. */
   environment: Readonly<Record<string, string>>;
+  /** Versions of the driver that can't be imported, with the error that Python ends with. */
+  readonly unloadable: Map<string, string>;
   readonly program: Program;
 }
 
@@ -33,12 +35,13 @@ export function fakePython(path = "/usr/bin/python3"): FakePython {
     refusal: "",
     failure: "",
     environment: {},
+    unloadable: new Map(),
     program: async (argv, options, host) => {
       const [program, ...rest] = withoutUser(argv);
       if (program !== path) return undefined;
-      if (rest[0] === "-" && rest[2] === "magnum.drivers")
-        return { stdout: `${JSON.stringify(describe(python))}\n` };
-      if (rest[0] !== "-m" || rest[1] !== "pip") return undefined;
+      if (rest[0] === "-") return rest[2] === "magnum.drivers" ? inspection(python) : undefined;
+      if (rest[1] === "zipfile") return await unzip(rest.slice(-2), host);
+      if (rest[1] !== "pip") return undefined;
       python.environment = options.env ?? {};
       return await pip(python, rest.slice(2), host);
     },
@@ -46,9 +49,30 @@ export function fakePython(path = "/usr/bin/python3"): FakePython {
   return python;
 }
 
+/** `tar` that packs and unpacks the files of the installed package. */
+export function packageTar(python: FakePython): Program {
+  return async (argv, _options, host) => {
+    const archive = argv[argv.indexOf("--file") + 1] ?? "";
+    if (argv[0] !== "tar" || !archive.endsWith(".tar")) return undefined;
+    if (argv.includes("--create")) {
+      const text = `package of ${python.installed?.version}`;
+      await host.fs.write(archive, text, { mode: "0600", uid: 0, gid: 0 });
+      return {};
+    }
+    const version = /^package of (\S+)$/.exec((await readText(host.fs, archive)) ?? "")?.[1];
+    if (version === undefined) return { code: 2, stderr: "tar: This does not look like a tar archive\n" };
+    install(python, version);
+    return {};
+  };
+}
+
 /** Puts the package there, as an installation of that version would. */
 export function install(python: FakePython, version: string): void {
   python.installed = { version, damaged: [], entryPoint: true, changedAt: Date.now() };
+}
+
+function inspection(python: FakePython) {
+  return { stdout: `${JSON.stringify(describe(python))}\n` };
 }
 
 function describe({ installed }: FakePython): unknown {
@@ -56,6 +80,7 @@ function describe({ installed }: FakePython): unknown {
   const files = ["magnum_capi_helm/driver.py", `magnum_capi_helm-${installed.version}.dist-info/RECORD`];
   return {
     ...installed,
+    leftovers: [],
     location: folder,
     files: files.map((name) => `${folder}/${name}`),
     identity: `${installed.version}@${installed.changedAt}`,
@@ -67,6 +92,15 @@ async function pip(python: FakePython, words: readonly string[], host: Host) {
   if (python.failure !== "") return { code: 1, stderr: python.failure };
   if (words[0] === "uninstall") python.installed = undefined;
   else install(python, /-(\d+\.\d+\.\d+)-py3/.exec(words.at(-1) ?? "")?.[1] ?? "no wheel");
+  return {};
+}
+
+async function unzip([wheel = "", into = ""]: readonly string[], host: Host) {
+  const version = /^wheel of (\S+)$/.exec((await readText(host.fs, wheel)) ?? "")?.[1];
+  if (version === undefined) return { code: 1, stderr: "zipfile.BadZipFile: File is not a zip file" };
+  const owner = { uid: 0, gid: 0 };
+  await host.fs.makeDirectory(`${into}/magnum_capi_helm`, { mode: "0755", ...owner });
+  await host.fs.write(`${into}/magnum_capi_helm/driver.py`, version, { mode: "0644", ...owner });
   return {};
 }
 

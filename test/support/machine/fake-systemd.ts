@@ -82,9 +82,10 @@ export function fakeSystemd(
   };
 }
 
-/** The restarts among some commands. */
+/** The restarts of services among some commands. */
 export function restarts(commands: readonly (readonly string[])[]): readonly string[] {
   return commands
     .filter(([program, verb]) => program === "systemctl" && verb === "restart")
-    .map(([, , name]) => name ?? "");
+    .map(([, , name]) => name ?? "")
+    .filter((name) => !name.includes("."));
 }

@@ -1,0 +1,26 @@
+import type { Host } from "../host/host.ts";
+import { packageFiles } from "../resources/pip-package.ts";
+import { showUnit } from "../resources/systemctl.ts";
+import type { Conductor } from "./conductor.ts";
+import type { Config } from "./config.ts";
+import { driverPackage } from "./desired-state.ts";
+import { paths, services } from "./paths.ts";
+import { watchedPaths } from "./watch-units.ts";
+
+/** What has to be watched for a unit in line to be known as unchanged: files, and main processes. */
+export async function watched(
+  host: Host,
+  config: Config,
+  unit: Conductor,
+): Promise<{ readonly files: readonly string[]; readonly processes: readonly number[] }> {
+  const units = unit.hasApi ? [services.conductor, services.api] : [services.conductor];
+  const dropIns = (await host.fs.list(paths.dropInDirectory)) ?? [];
+  const files = [
+    ...watchedPaths(unit),
+    ...dropIns.map((name) => `${paths.dropInDirectory}/${name}`),
+    paths.helmReceipt,
+    ...(await packageFiles(host, driverPackage(config, unit))),
+  ];
+  const statuses = await Promise.all(units.map((name) => showUnit(host, name)));
+  return { files, processes: statuses.map(({ mainPid }) => mainPid) };
+}

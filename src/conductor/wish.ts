@@ -1,0 +1,70 @@
+import { createHash } from "node:crypto";
+import { type Host, readText } from "../host/host.ts";
+import { ownership, root } from "../resources/owner.ts";
+import type { RawOptions } from "./config.ts";
+import type { Placement } from "./desired-state.ts";
+import { paths } from "./paths.ts";
+
+/** What is wanted of a unit: the options, and the kubeconfig's content. */
+export interface Wish extends Placement {
+  readonly options: RawOptions;
+  readonly kubeconfig: string;
+  /** sha256 of what this release of the charm makes of it; absent before it was brought about. */
+  readonly rendered?: string;
+}
+
+/** Where a wish comes from, without what it asks for. */
+export function placementOf({ charmDirectory, unitName }: Placement): Placement {
+  return {
+    ...(charmDirectory === undefined ? {} : { charmDirectory }),
+    ...(unitName === undefined ? {} : { unitName }),
+  };
+}
+
+/** What identifies a wish: sha256 over its options and kubeconfig. Where the charm lies does not count. */
+export function wishDigest({ options, kubeconfig }: Wish): string {
+  const entries = Object.entries(options).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return createHash("sha256")
+    .update(JSON.stringify([entries, kubeconfig]))
+    .digest("hex");
+}
+
+/** Whether two wishes ask for the same. */
+export function isSameWish(a: Wish, b: Wish): boolean {
+  return wishDigest(a) === wishDigest(b);
+}
+
+async function writeIfDifferent(host: Host, path: string, content: string): Promise<void> {
+  if ((await readText(host.fs, path)) === content) return;
+  await host.fs.makeDirectory(paths.state, ownership(root, "0700"));
+  await host.fs.write(path, content, ownership(root, "0600"));
+}
+
+/** Keeps a wish as the one in force. Writes nothing where it is that already. */
+export async function commitWish(host: Host, wish: Wish): Promise<void> {
+  const { options, charmDirectory, unitName, rendered } = wish;
+  const desired = { options, charmDirectory, unitName, rendered };
+  await writeIfDifferent(host, paths.desired, `${JSON.stringify(desired, null, 1)}\n`);
+  await writeIfDifferent(host, paths.desiredKubeconfig, wish.kubeconfig);
+}
+
+/** The wish in force: the last one that held. `undefined` where none ever did. */
+export async function committedWish(host: Host): Promise<Wish | undefined> {
+  const [desired, kubeconfig] = await Promise.all([
+    readText(host.fs, paths.desired),
+    readText(host.fs, paths.desiredKubeconfig),
+  ]);
+  if (desired === undefined || kubeconfig === undefined) return undefined;
+  return { ...(JSON.parse(desired) as Omit<Wish, "kubeconfig">), kubeconfig };
+}
+
+/** Keeps the wish that was in force before the present one (0600, root, in one file). */
+export async function keepPrevious(host: Host, wish: Wish): Promise<void> {
+  await writeIfDifferent(host, paths.previous, `${JSON.stringify(wish)}\n`);
+}
+
+/** The wish that was in force before the present one. */
+export async function previousWish(host: Host): Promise<Wish | undefined> {
+  const text = await readText(host.fs, paths.previous);
+  return text === undefined ? undefined : (JSON.parse(text) as Wish);
+}
