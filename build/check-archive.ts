@@ -15,6 +15,7 @@ const known = [
 const required = [
   "metadata.yaml",
   "config.yaml",
+  "actions.yaml",
   "manifest.yaml",
   "LICENSE",
   "LICENSE.node",

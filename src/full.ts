@@ -1,7 +1,9 @@
 import { runCli } from "./cli/cli.ts";
 import { localHost } from "./host/local-host.ts";
-import { reconcileHook, undoHook } from "./juju/charm.ts";
+import { runAction } from "./juju/actions.ts";
+import { healHook, reconcileHook, undoHook } from "./juju/charm.ts";
 import type { Asked } from "./juju/quiet.ts";
+import { watchUnit } from "./juju/watch.ts";
 
 /** Everything that a hook with nothing to do never loads. */
 
@@ -9,6 +11,24 @@ import type { Asked } from "./juju/quiet.ts";
 export function reconcileHere(asked: Asked): Promise<void> {
   process.umask(0o022);
   return reconcileHook(localHost(), asked);
+}
+
+/** Brings this machine back to what was last asked of it, as a hook. */
+export function healHere(): Promise<void> {
+  process.umask(0o022);
+  return healHook(localHost());
+}
+
+/** Runs an action on this machine. */
+export function actionHere(name: string, asked: Asked | undefined): Promise<void> {
+  process.umask(0o022);
+  return runAction(localHost(), name, asked);
+}
+
+/** The same as a run of the watch, which has Juju run the hook where it can. */
+export function watchHere(): Promise<void> {
+  process.umask(0o022);
+  return watchUnit(localHost(), (text) => process.stdout.write(text));
 }
 
 /** Takes everything back on this machine. */

@@ -1,4 +1,4 @@
-import { nothingToDo } from "./juju/quiet.ts";
+import { nothingChanged, nothingToDo, readAsked } from "./juju/quiet.ts";
 
 /** Hooks in which an unchanged unit has nothing to do. In the others there is always something. */
 const quietHooks = new Set([
@@ -14,17 +14,26 @@ const quietHooks = new Set([
   "juju-info-relation-changed",
 ]);
 
-/** Which door: a hook (of Juju, named by JUJU_DISPATCH_PATH) or the command `capi-graft`. */
-async function main(door: string | undefined, args: readonly string[]): Promise<number> {
-  if (door === "cli") return await (await import("./full.ts")).cli(args);
-  const hook = process.env["JUJU_DISPATCH_PATH"]?.replace("hooks/", "") ?? "";
-  if (hook === "stop" || hook === "remove") {
+async function hook(name: string, args: readonly string[]): Promise<void> {
+  const [config = "", secret = ""] = args;
+  if (name.startsWith("actions/")) {
+    const asked = config === "" ? undefined : readAsked({ config, secret });
+    await (await import("./full.ts")).actionHere(name.slice("actions/".length), asked);
+  } else if (name === "stop" || name === "remove") {
     await (await import("./full.ts")).undoHere();
-  } else if (quietHooks.has(hook)) {
-    const [config = "", secret = ""] = args;
+  } else if (name === "self-heal") {
+    if (!nothingChanged()) await (await import("./full.ts")).healHere();
+  } else if (quietHooks.has(name)) {
     const asked = nothingToDo({ config, secret });
     if (asked !== undefined) await (await import("./full.ts")).reconcileHere(asked);
   }
+}
+
+/** Which door: the command `capi-graft`, a run of the watch, or a hook or action (of Juju, named by JUJU_DISPATCH_PATH). */
+async function main(door: string | undefined, args: readonly string[]): Promise<number> {
+  if (door === "cli") return await (await import("./full.ts")).cli(args);
+  if (door !== "watch") await hook(process.env["JUJU_DISPATCH_PATH"]?.replace("hooks/", "") ?? "", args);
+  else if (!nothingChanged()) await (await import("./full.ts")).watchHere();
   return 0;
 }
 

@@ -4,13 +4,26 @@ import * as z from "zod";
 import { findConductor } from "../conductor/conductor.ts";
 import { parseConfig } from "../conductor/config.ts";
 import { desiredState } from "../conductor/desired-state.ts";
-import { apply, type Ending, lastWish, plan, undo, type Wish } from "../conductor/graft.ts";
+import { apply, type Ending, lastWish, plan, type Reported, undo } from "../conductor/graft.ts";
+import { type HealLogQuery, readHealRecords } from "../conductor/heal-log.ts";
+import { showHold } from "../conductor/hold.ts";
+import { rollback } from "../conductor/rollback.ts";
+import type { Wish } from "../conductor/wish.ts";
 import { type Host, HostFault, readText } from "../host/host.ts";
 import { type GateResult, judge } from "../reconcile/gate.ts";
 import { allGates, type Progress } from "../reconcile/reconcile.ts";
 import { inLine, type Report } from "../reconcile/report.ts";
-import { type Paint, paint, renderGates, renderProgress, renderRefusals, renderReport } from "./render.ts";
-import { help, parseRequest, type Verb } from "./request.ts";
+import { renderHealLog } from "./heal-log.ts";
+import {
+  type Paint,
+  paint,
+  renderGates,
+  renderHold,
+  renderProgress,
+  renderRefusals,
+  renderReport,
+} from "./render.ts";
+import { help, parseRequest, type Run, type Verb } from "./request.ts";
 
 /** What the command reads and writes, so that tests can hand in their own. */
 export interface CliWorld {
@@ -79,19 +92,29 @@ function progressOf(call: Call): (progress: Progress) => void {
   };
 }
 
-function endReport(call: Call, report: Report): number {
-  const good = inLine(report);
-  say(call, { "in-line": good, ...report }, renderReport(report, call.paint));
+function endReport(call: Call, report: Report, more: Pick<Reported, "hold" | "back"> = {}): number {
+  const { hold, back } = more;
+  const good = inLine(report) && hold?.kind !== "reverted";
+  const document = {
+    "in-line": good,
+    ...report,
+    ...(hold === undefined ? {} : { hold: showHold(hold) }),
+    ...(back === undefined ? {} : { back }),
+  };
+  const text = hold === undefined ? "" : renderHold(hold, back);
+  say(call, document, `${renderReport(report, call.paint)}${text}`);
   return good ? exit.inLine : exit.drift;
 }
 
-function endOther(call: Call, ending: Exclude<Ending, { end: "report" }>): number {
+function endOther(call: Call, ending: Exclude<Ending, Reported>): number {
   if (ending.end === "refused") {
     say(call, ending, `refused, nothing was changed:\n${renderRefusals(ending.refusals)}`);
   } else if (ending.end === "no-conductor") {
     say(call, ending, `no Magnum conductor here: ${ending.missing}\n`);
   } else if (ending.end === "busy") {
     say(call, ending, "another run is at work\n");
+  } else if (ending.end === "held") {
+    say(call, { end: "held", hold: showHold(ending.hold) }, renderHold(ending.hold));
   } else {
     say(call, ending, `${ending.reason}${ending.remedy === "" ? "" : `; next: ${ending.remedy}`}\n`);
   }
@@ -99,19 +122,20 @@ function endOther(call: Call, ending: Exclude<Ending, { end: "report" }>): numbe
 }
 
 function endWalk(call: Call, ending: Ending): number {
-  return ending.end === "report" ? endReport(call, ending.report) : endOther(call, ending);
+  return ending.end === "report" ? endReport(call, ending.report, ending) : endOther(call, ending);
 }
 
 async function verify(call: Call, wish: Wish): Promise<number> {
   const { host } = call.world;
-  const ending = await plan(host, wish, progressOf(call));
+  const thorough = { ...wish, askReleases: true };
+  const ending = await plan(host, thorough, progressOf(call));
   if (ending.end !== "report") return endOther(call, ending);
   const { report, config, unit } = ending;
+  const drift = report.outcomes.filter(({ outcome }) => outcome !== "unchanged").length;
   const gates =
-    report.gates.length > 0 ? report.gates : await judge(host, allGates(desiredState(config, unit, wish)));
+    drift === 0 ? report.gates : await judge(host, allGates(desiredState(config, unit, thorough)));
   const full: Report = { ...report, gates };
   const good = inLine(full);
-  const drift = report.outcomes.filter(({ outcome }) => outcome !== "unchanged").length;
   const differs = drift === 0 ? "" : drift === 1 ? ", 1 resource differs" : `, ${drift} resources differ`;
   const text = `${renderGates(gates, call.paint)}\n${summary(gates)}${differs}\n`;
   say(call, { "in-line": good, ...full }, text);
@@ -159,12 +183,30 @@ async function remove(call: Call): Promise<number> {
   return "end" in report ? endOther(call, report) : endReport(call, report);
 }
 
-async function run(call: Call, config: string | undefined): Promise<number> {
+async function healLog(call: Call, query: HealLogQuery): Promise<number> {
+  const records = await readHealRecords(call.world.host, query);
+  say(call, { records }, renderHealLog(records, call.paint));
+  return exit.inLine;
+}
+
+async function back(call: Call, to: string): Promise<number> {
+  const target = to === "previous" ? to : { driver: to };
+  const options = { watch: progressOf(call), trigger: "capi-graft rollback" };
+  return endWalk(call, await rollback(call.world.host, target, options));
+}
+
+async function run(call: Call, request: Run): Promise<number> {
   const { host } = call.world;
   if (call.verb === "remove") return await remove(call);
-  const wish = await wishFor(host, config);
+  if (call.verb === "heal-log") return await healLog(call, request);
+  if (call.verb === "rollback") return await back(call, request.to);
+  const wish = await wishFor(host, request.config);
   if (call.verb === "plan") return endWalk(call, await plan(host, wish, progressOf(call)));
-  if (call.verb === "apply") return endWalk(call, await apply(host, wish, progressOf(call)));
+  if (call.verb === "apply")
+    return endWalk(
+      call,
+      await apply(host, wish, { watch: progressOf(call), explicit: true, trigger: "capi-graft apply" }),
+    );
   return call.verb === "verify" ? await verify(call, wish) : await status(call, wish);
 }
 
@@ -181,7 +223,7 @@ export async function runCli(args: readonly string[], world: CliWorld): Promise<
   }
   const call: Call = { verb: request.verb, json: request.json, world, paint: paint(world.colour) };
   try {
-    return await run(call, request.config);
+    return await run(call, request);
   } catch (error) {
     if (!(error instanceof HostFault)) throw error;
     if (call.json) world.out(`${JSON.stringify({ error: error.message, remedy: error.remedy })}\n`);

@@ -1,8 +1,9 @@
 import type { Refusal } from "../conductor/config.ts";
+import type { Hold } from "../conductor/hold.ts";
 import type { Cure } from "../host/host.ts";
 import type { GateResult } from "../reconcile/gate.ts";
 import type { Progress } from "../reconcile/reconcile.ts";
-import type { Outcome, Report } from "../reconcile/report.ts";
+import { type Outcome, type Report, troubles } from "../reconcile/report.ts";
 import type { Change, Drift, State } from "../reconcile/resource.ts";
 
 /** Paints a text for a terminal, or leaves it as it is. */
@@ -15,14 +16,15 @@ export function paint(colour: boolean): Paint {
   return (name, text) => (colour ? `\u001b[${codes[name]}m${text}\u001b[0m` : text);
 }
 
-function value(it: State[string] | undefined): string {
+/** A value of a state, for people: a digest is shortened. */
+export function renderValue(it: State[string] | undefined): string {
   if (it === undefined) return "absent";
   const text = String(it);
   return /^[0-9a-f]{64}$/.test(text) ? `sha256:${text.slice(0, 12)}` : text;
 }
 
 function renderDrift({ key, observed, desired }: Drift, color: Paint): string {
-  return `    ${key}: ${color("red", value(observed))} -> ${color("green", value(desired))}`;
+  return `    ${key}: ${color("red", renderValue(observed))} -> ${color("green", renderValue(desired))}`;
 }
 
 /** One change with what was found and what is wanted, a line for each key. */
@@ -87,6 +89,15 @@ export function renderReport(report: Report, color: Paint): string {
   return `${parts.join("\n")}\n`;
 }
 
+/** What holds a wish back, and how the way back went. */
+export function renderHold(hold: Hold, back?: Report): string {
+  const { kind, source, reason, remedy, at } = hold;
+  const what = kind === "rollback" ? reason : `reverted, ${source}: ${reason}`;
+  const left =
+    back === undefined ? [] : troubles(back).map((it) => `  not undone: ${it.source}: ${it.reason}\n`);
+  return `${what} (${at}); next: ${remedy}\n${left.join("")}`;
+}
+
 /** Refused options, a line each. */
 export function renderRefusals(refusals: readonly Refusal[]): string {
   return refusals
@@ -100,6 +111,11 @@ export function renderRefusals(refusals: readonly Refusal[]): string {
 /** A line of progress for somebody who waits; `undefined` where there is nothing to say. */
 export function renderProgress(progress: Progress): string | undefined {
   if (progress.step === "applying") return `${progress.change.action} ${progress.change.id}\n`;
+  if (progress.step === "reverting") {
+    const { source, reason } = progress.because;
+    return `reverting: ${source}: ${reason}\n`;
+  }
+  if (progress.step === "waiting") return `${progress.text}\n`;
   if (progress.step === "judging") {
     if (progress.when === "before") return "fetching and checking, before anything is written\n";
     return `judging ${progress.gates.length} gates (after a restart it takes 12 s)\n`;

@@ -1,15 +1,25 @@
 import { parseArgs } from "node:util";
 
-const verbs = ["plan", "apply", "verify", "status", "remove"] as const;
+const verbs = ["plan", "apply", "verify", "status", "heal-log", "rollback", "remove"] as const;
 
 /** What `capi-graft` can be asked to do. */
 export type Verb = (typeof verbs)[number];
 
+/** A verb with its options. */
+export interface Run {
+  readonly kind: "run";
+  readonly verb: Verb;
+  readonly json: boolean;
+  readonly config: string | undefined;
+  /** Of heal-log: how many records at most, and from when on (ISO). */
+  readonly limit: number | undefined;
+  readonly since: string | undefined;
+  /** Of rollback: "previous", or a driver's version. */
+  readonly to: string;
+}
+
 /** A command line, understood; or help; or wrong use with the reason. */
-export type Request =
-  | { readonly kind: "run"; readonly verb: Verb; readonly json: boolean; readonly config: string | undefined }
-  | { readonly kind: "help" }
-  | { readonly kind: "wrong"; readonly reason: string };
+export type Request = Run | { readonly kind: "help" } | { readonly kind: "wrong"; readonly reason: string };
 
 /** The help text: fits a screen of 80 by 24. */
 export const help = `capi-graft - keep the Cluster API driver grafted onto this Magnum conductor
@@ -20,10 +30,16 @@ usage: capi-graft VERB [--json] [--config FILE]
   apply     bring the unit in line: change what differs, restart what must be
   verify    run every gate from the daemons' point of view; write nothing
   status    show what is installed and the last desired state
+  heal-log  show what was repaired here, why and how; write nothing
+  rollback  go back to an earlier state, and stay there
   remove    take back everything that was ever changed here
 
   --config FILE  options as YAML, named as in juju config; kubeconfig is the
                  path of a file. Without it: what Juju last applied here.
+  --limit N, --since TIME
+                 of heal-log: the last N records, or those from TIME (ISO) on
+  --to previous|VERSION
+                 of rollback: what was in force before, or another driver
   --json         one JSON document on standard output, for pipelines
   --help         this text
 
@@ -32,6 +48,37 @@ exit code: 0 in line, 2 drift or a closed gate, 1 error, 64 wrong use
 
 function isVerb(text: string | undefined): text is Verb {
   return verbs.some((verb) => verb === text);
+}
+
+/** Options that only some verbs take: which, and what their value has to be. */
+const ofVerbs: Readonly<
+  Record<string, { readonly verbs: readonly Verb[]; readonly value: string; fits(text: string): boolean }>
+> = {
+  limit: {
+    verbs: ["heal-log"],
+    value: "a number from 1 on",
+    fits: (text) => /^[1-9]\d{0,8}$/.test(text),
+  },
+  to: {
+    verbs: ["rollback"],
+    value: "previous, or a driver's version such as 1.3.0",
+    fits: (text) => text === "previous" || /^\d+\.\d+\.\d+$/.test(text),
+  },
+  since: {
+    verbs: ["heal-log"],
+    value: "an ISO time, such as 2026-03-01T12:00:00Z",
+    fits: (text) => /^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(Date.parse(text)),
+  },
+};
+
+function wrongOption(verb: Verb, values: Readonly<Record<string, unknown>>): string | undefined {
+  for (const [name, option] of Object.entries(ofVerbs)) {
+    const value = values[name];
+    if (typeof value !== "string") continue;
+    if (!option.verbs.includes(verb)) return `--${name} is for ${option.verbs.join(", ")}`;
+    if (!option.fits(value)) return `--${name} is ${option.value}`;
+  }
+  return undefined;
 }
 
 /** Understands a command line. Pure. */
@@ -43,6 +90,9 @@ export function parseRequest(args: readonly string[]): Request {
       options: {
         json: { type: "boolean" },
         config: { type: "string" },
+        limit: { type: "string" },
+        since: { type: "string" },
+        to: { type: "string" },
         help: { type: "boolean", short: "h" },
       },
     });
@@ -50,7 +100,11 @@ export function parseRequest(args: readonly string[]): Request {
     const [verb, ...rest] = positionals;
     if (!isVerb(verb)) return { kind: "wrong", reason: `a verb is needed: ${verbs.join(", ")}` };
     if (rest.length > 0) return { kind: "wrong", reason: `too much: ${rest.join(" ")}` };
-    return { kind: "run", verb, json: values.json === true, config: values.config };
+    const reason = wrongOption(verb, values);
+    if (reason !== undefined) return { kind: "wrong", reason };
+    const { json = false, config, since, to = "previous" } = values;
+    const limit = values.limit === undefined ? undefined : Number(values.limit);
+    return { kind: "run", verb, json, config, limit, since, to };
   } catch (error) {
     return { kind: "wrong", reason: error instanceof Error ? error.message : String(error) };
   }

@@ -1,40 +1,12 @@
-import type { Conductor } from "../conductor/conductor.ts";
-import type { Config } from "../conductor/config.ts";
-import { apply, type Ending, faultAsEnding, undo, watched } from "../conductor/graft.ts";
-import { paths } from "../conductor/paths.ts";
-import { type Signature, takeSignature } from "../conductor/signature.ts";
+import { apply, type Ending, faultAsEnding, healLast, undo } from "../conductor/graft.ts";
+import { committedWish, isSameWish, type Wish } from "../conductor/wish.ts";
 import type { Host } from "../host/host.ts";
-import type { Progress } from "../reconcile/reconcile.ts";
-import { changesOf, inLine, type Report, troubles } from "../reconcile/report.ts";
-import { ownership, root } from "../resources/owner.ts";
+import { changesOf, type Report, troubles } from "../reconcile/report.ts";
+import { announce, conclude, log, setStatus } from "./announce.ts";
 import { type HookAnswer, hookCommand } from "./hook-command.ts";
 import { type Asked, kubeconfigOf } from "./quiet.ts";
+import { lastOrigin, signer } from "./signer.ts";
 import { statusFor, type UnitStatus } from "./status.ts";
-
-type Level = "DEBUG" | "INFO" | "WARNING" | "ERROR";
-
-async function log(level: Level, message: string): Promise<void> {
-  await hookCommand("juju-log", ["-l", level, "--", message]);
-}
-
-async function setStatus({ status, message }: UnitStatus): Promise<void> {
-  await hookCommand("status-set", [status, "--", message]);
-}
-
-/** Tells what is being done, in order: in the status before the first write, and in the log. */
-function announce() {
-  let told: Promise<void> | undefined;
-  const watch = (progress: Progress) => {
-    if (progress.step !== "applying") return;
-    const { id, action, drift } = progress.change;
-    const keys = drift.map(
-      ({ key, observed, desired }) => `${key} ${observed ?? "absent"} -> ${desired ?? "absent"}`,
-    );
-    told ??= setStatus({ status: "maintenance", message: "grafting the CAPI driver" });
-    told = told.then(() => log("INFO", `${action} ${id}: ${keys.join(", ")}`));
-  };
-  return { watch, told: async () => await told };
-}
 
 function getSecret(uri: string): Promise<HookAnswer> {
   return hookCommand("secret-get", ["--format=json", "--refresh", uri]);
@@ -52,67 +24,91 @@ async function readKubeconfig(uri: string, asked: Asked): Promise<Kubeconfig> {
   return { blocked: `${uri} has no key kubeconfig: juju update-secret ${uri} kubeconfig#file=PATH` };
 }
 
-/** Takes the signature of a unit whose services are at rest, and keeps it if the last look then finds it in line. */
-function signer(host: Host, config: string, secret: string) {
-  let signature: Signature | undefined;
-  const charm = [`${process.cwd()}/dist/main.cjs`, `${process.cwd()}/dist/full.cjs`];
-  return {
-    settled: async (...[wanted, unit]: [Config, Conductor]) => {
-      const now = await watched(host, wanted, unit);
-      signature = takeSignature({ config, secret }, { ...now, files: [...now.files, ...charm] });
-    },
-    keep: async (ending: Ending) => {
-      const ready = ending.end === "report" && inLine(ending.report) && troubles(ending.report).length === 0;
-      if (!ready || signature === undefined) return await host.fs.remove(paths.signature);
-      await host.fs.write(paths.signature, `${JSON.stringify(signature)}\n`, ownership(root, "0600"));
-    },
-  };
+/** How a run through Juju is asked for. */
+interface RunOptions {
+  /** Asked for by a person. */
+  readonly explicit?: boolean;
+  readonly trigger: string;
+  /** Told what is done, besides the unit's log. */
+  also?(text: string): Promise<void>;
 }
 
-async function tell(ending: Ending): Promise<void> {
-  if (ending.end === "refused") {
-    for (const { option, value, accepted } of ending.refusals) {
-      await log("ERROR", `${option}: ${value === "" ? "empty" : value}; accepted: ${accepted}`);
+/** What a run through Juju came to: the status that was set, and the ending where there was one. */
+export interface RunEnd {
+  readonly status: UnitStatus;
+  readonly ending?: Ending;
+}
+
+async function faultAsStatus(work: () => Promise<RunEnd>): Promise<RunEnd> {
+  const end = await faultAsEnding(work);
+  if (!("end" in end)) return end;
+  const status = statusFor(end);
+  await setStatus(status);
+  return { status, ending: end };
+}
+
+/** Whether a hook has nothing more to try: what was asked for is in force, or held back. */
+async function isInForce(host: Host, wish: Wish, ending: Ending): Promise<boolean> {
+  const committed = await committedWish(host);
+  const isHeld = ending.end === "report" && ending.hold !== undefined;
+  return isHeld || (committed !== undefined && isSameWish(committed, wish));
+}
+
+/** Brings the unit in line with the options as Juju has them; the unit's status says how that went. */
+export function reconcileUnit(host: Host, asked: Asked, options: RunOptions): Promise<RunEnd> {
+  return faultAsStatus(async () => {
+    if (asked.config.code !== 0) throw new Error(`config-get failed (${asked.config.code}): see above`);
+    const { kubeconfig, ...rest } = JSON.parse(asked.config.stdout) as Record<string, unknown>;
+    const uri = typeof kubeconfig === "string" ? kubeconfig : "";
+    const secret = await readKubeconfig(uri, asked);
+    if ("blocked" in secret) {
+      await signer(host, { config: asked.config.stdout, secret: uri, blocked: true }, process.cwd()).keep();
+      const status = { status: "blocked", message: secret.blocked } as const;
+      await setStatus(status);
+      return { status };
     }
-  }
-  if (ending.end === "report") {
-    for (const { source, reason, remedy } of troubles(ending.report)) {
-      await log("WARNING", `${source}: ${reason}; next: ${remedy}`);
-    }
-  }
+    const { watch, told } = announce(options.also);
+    const { settled, keep } = signer(host, { config: asked.config.stdout, secret: uri }, process.cwd());
+    const wish = {
+      options: { ...rest, kubeconfig: uri },
+      kubeconfig: secret.text,
+      charmDirectory: process.cwd(),
+      unitName: process.env["JUJU_UNIT_NAME"] ?? "",
+    };
+    const { explicit = false, trigger } = options;
+    const ending = await apply(host, wish, { watch, settled, explicit, trigger });
+    await told();
+    await keep(ending, (await isInForce(host, wish, ending)) ? {} : { blocked: true });
+    return { status: await conclude(ending), ending };
+  });
 }
 
 /** Every hook but stop and remove: the unit is brought in line with the options, and its status says how that went. */
 export async function reconcileHook(host: Host, asked: Asked): Promise<void> {
-  const fault = await faultAsEnding(() => reconcileUnit(host, asked));
+  await reconcileUnit(host, asked, { trigger: `hook ${hookName()}` });
+}
+
+function hookName(): string {
+  return process.env["JUJU_DISPATCH_PATH"]?.split("/").at(-1) ?? "";
+}
+
+/** The hook that the watch asks Juju to run: the unit is brought back to what it was last asked for. */
+export async function healHook(host: Host): Promise<void> {
+  const fault = await faultAsEnding(() => healUnit(host));
   if (fault !== undefined) await setStatus(statusFor(fault));
 }
 
-async function reconcileUnit(host: Host, asked: Asked): Promise<void> {
-  if (asked.config.code !== 0) throw new Error(`config-get failed (${asked.config.code}): see above`);
-  const { kubeconfig, ...options } = JSON.parse(asked.config.stdout) as Record<string, unknown>;
-  const uri = typeof kubeconfig === "string" ? kubeconfig : "";
-  const secret = await readKubeconfig(uri, asked);
-  if ("blocked" in secret) {
-    await host.fs.remove(paths.signature);
-    return await setStatus({ status: "blocked", message: secret.blocked });
-  }
-  const { watch, told } = announce();
-  const { settled, keep } = signer(host, asked.config.stdout, uri);
-  const wish = {
-    settled,
-    options: { ...options, kubeconfig: uri },
-    kubeconfig: secret.text,
-    charmDirectory: process.cwd(),
-  };
-  const ending = await apply(host, wish, watch);
+async function healUnit(host: Host): Promise<void> {
+  const origin = await lastOrigin(host);
+  // What blocked the last hook is Juju's to cure, and its status says how.
+  const isBlocked = origin.blocked !== undefined;
+  const { watch, told } = isBlocked ? { watch: () => {}, told: async () => {} } : announce();
+  const { settled, keep } = signer(host, origin, process.cwd());
+  const ending = await healLast(host, { settled, watch, trigger: "watch" });
   await told();
+  if (ending === undefined) return;
   await keep(ending);
-  await tell(ending);
-  if (ending.end === "report" && inLine(ending.report)) {
-    await hookCommand("application-version-set", ["--", ending.config["driver-version"]]);
-  }
-  await setStatus(statusFor(ending));
+  if (!isBlocked) await conclude(ending);
 }
 
 async function tellUndone(report: Report): Promise<void> {

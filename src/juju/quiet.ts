@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { paths } from "../conductor/paths.ts";
-import { readSignature, type Signature, signatureHolds } from "../conductor/signature.ts";
+import { isQuiet, readSignature, type Signature } from "../conductor/signature.ts";
 import type { HookAnswer } from "./hook-command.ts";
 
 /** What Juju says when a hook begins: the options, and the kubeconfig's secret if its URI is known. */
@@ -23,7 +23,11 @@ function readAnswer(file: string): HookAnswer | undefined {
   return code === undefined ? undefined : { code: Number(code), stdout };
 }
 
-function readAsked(files: AnswerFiles, signature: Signature | undefined): Asked {
+/** What Juju said in these files. */
+export function readAsked(
+  files: AnswerFiles,
+  signature: Signature | undefined = readSignature(paths.signature),
+): Asked {
   const config = readAnswer(files.config);
   if (config === undefined) throw new Error("config-get was not asked: run this through the charm's hooks/");
   if (signature === undefined) return { config };
@@ -52,9 +56,15 @@ export function nothingToDo(files: AnswerFiles): Asked | undefined {
   const signature = readSignature(paths.signature);
   const asked = readAsked(files, signature);
   const same =
-    signature !== undefined &&
+    signature?.inLine === true &&
+    signature.blocked === undefined &&
     asked.config.stdout === signature.config &&
-    signatureHolds(signature) &&
+    isQuiet(signature, Date.now()) &&
     sameKubeconfig(asked);
   return same ? undefined : asked;
+}
+
+/** The same for a run that Juju does not start: nothing has changed since the last look, and it is not to be repeated yet. */
+export function nothingChanged(): boolean {
+  return isQuiet(readSignature(paths.signature), Date.now());
 }

@@ -1,5 +1,6 @@
-import type { Ending } from "../conductor/graft.ts";
-import { inLine, type Trouble, troubles } from "../reconcile/report.ts";
+import type { Ending, Reported } from "../conductor/graft.ts";
+import type { Hold } from "../conductor/hold.ts";
+import { inLine, isRefused, type Report, type Trouble, troubles } from "../reconcile/report.ts";
 
 /** A unit's workload status, as `status-set` takes it. */
 export interface UnitStatus {
@@ -27,13 +28,46 @@ export function statusFor(ending: Ending): UnitStatus {
     return { status: "blocked", message: short(`${what}; accepted: ${first?.accepted}`) };
   }
   if (ending.end === "fault") return troubled(ending);
-  const [worst] = troubles(ending.report);
-  if (worst === undefined) {
-    if (!inLine(ending.report))
-      return { status: "waiting", message: "not in line yet: capi-graft plan says why" };
-    return { status: "active", message: "Unit is ready" };
-  }
-  return troubled(worst);
+  if (ending.end === "held") return troubled(heldBack(ending.hold));
+  return worstOf(ending);
+}
+
+function worstOf(ending: Reported): UnitStatus {
+  const held = ending.hold === undefined ? [] : [heldBack(ending.hold)];
+  const all = [...held, ...onlyReported(ending.report), ...troublesOf(ending)];
+  const [worst] = all.toSorted((a, b) => rank[a.cure] - rank[b.cure]);
+  // A note says nothing of a unit that also differs for another reason.
+  if ((worst === undefined || worst.cure === "note") && !inLine(ending.report))
+    return { status: "waiting", message: "not in line yet: capi-graft plan says why" };
+  if (worst === undefined) return { status: "active", message: "Unit is ready" };
+  return troubled(isRefused(ending.report) ? { ...worst, reason: `not changed, ${nameOf(worst)}` } : worst);
+}
+
+function nameOf({ source, reason }: Trouble): string {
+  return `${source}: ${reason}`;
+}
+
+/** What drifted where self-heal is off, so that a look is all that was made. */
+function onlyReported({ mode, outcomes }: Report): readonly Trouble[] {
+  const drifted = outcomes.filter(({ outcome }) => outcome === "drifted");
+  const [first] = drifted;
+  if (mode !== "plan" || first === undefined) return [];
+  const name = first.id.slice(first.id.indexOf(":") + 1);
+  const more = drifted.length === 1 ? "" : ` and ${drifted.length - 1} more`;
+  const reason = `drifted, self-heal off: ${name}${more}`;
+  return [{ cure: "operator", source: first.id, reason, remedy: "run the action apply" }];
+}
+
+const rank = { operator: 0, time: 1, note: 2 } as const;
+
+/** A change that was reverted has said all that the report of its way there says. */
+function troublesOf({ report, back }: Reported): readonly Trouble[] {
+  return troubles(back ?? report);
+}
+
+function heldBack(hold: Hold): Trouble {
+  if (hold.kind === "rollback") return hold;
+  return { ...hold, reason: `reverted, ${nameOf(hold)}` };
 }
 
 function troubled({ cure, reason, remedy }: Pick<Trouble, "cure" | "reason" | "remedy">): UnitStatus {

@@ -46,6 +46,12 @@ describe("the checker of charm archives", () => {
       { "metadata.yaml": metadataWith("x", "y", "a", "b") },
       "metadata.yaml: resources: two resources share a file name",
     ],
+    ["no actions.yaml", { "actions.yaml": null, "actions/verify": null }, "actions.yaml is missing"],
+    [
+      "programs of actions that nothing describes",
+      { "actions.yaml": null },
+      "actions/verify is not in actions.yaml",
+    ],
     [
       "an action without a program",
       { "actions/verify": null },

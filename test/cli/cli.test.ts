@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from "vitest";
 import { stringify } from "yaml";
 import { runCli } from "../../src/cli/cli.ts";
 import { help } from "../../src/cli/request.ts";
+import { appendHealRecord, type HealRecord } from "../../src/conductor/heal-log.ts";
 import { paths } from "../../src/conductor/paths.ts";
 import { type Host, HostFault, readText } from "../../src/host/host.ts";
 import { secrets } from "../support/kubeconfigs.ts";
@@ -57,7 +58,7 @@ describe("capi-graft with --config, on a unit without Juju,", () => {
     const { code, out, err } = await call(`apply --config ${file}`);
     expect(code).toBe(0);
     expect(err).toMatch(
-      /^fetching and checking.*\ncreate pip-package:magnum-capi-helm\ncreate helm:\/usr\/local\/bin\/helm\n/,
+      /^(fetching and checking.*\n){2}create pip-package:magnum-capi-helm\ncreate helm:\/usr\/local\/bin\/helm\n/,
     );
     expect(out).toContain("8 resources changed or held:\n");
     expect(out).toContain("\n  open         magnum-conductor-live: ");
@@ -90,7 +91,7 @@ describe("capi-graft verify", () => {
     const before = await listing(host, ["/"], { times: true });
     const { code, out } = await call("verify");
     expect(code).toBe(0);
-    expect(out).toMatch(/\n8 open, 0 closed, 9 not checked\n$/);
+    expect(out).toMatch(/\n16 open, 0 closed, 10 not checked\n$/);
     expect(await listing(host, ["/"], { times: true })).toEqual(before);
   });
 
@@ -101,7 +102,7 @@ describe("capi-graft verify", () => {
     const { code, out } = await call("verify");
     expect(code).toBe(2);
     expect(out).toContain("  CLOSED       helm-on-path: ");
-    expect(out).toMatch(/\n6 open, 2 closed, 9 not checked, 1 resource differs\n$/);
+    expect(out).toMatch(/\n13 open, 2 closed, 11 not checked, 1 resource differs\n$/);
   });
 
   test("does not restart anything", async () => {
@@ -132,6 +133,50 @@ describe("capi-graft status", () => {
   });
 });
 
+describe("capi-graft heal-log", () => {
+  const at = (second: number) => `2026-03-01T12:00:0${second}.000Z`;
+  const record = (second: number): HealRecord => ({
+    at: at(second),
+    kind: "heal",
+    trigger: "watch",
+    changes: [],
+    cause: { what: "unknown", evidence: [] },
+    restarts: [],
+    seconds: 1,
+  });
+
+  test("shows what was repaired, without anything that is wanted of the unit", async () => {
+    const { host, call } = await machine();
+    for (const second of [1, 2, 3]) await appendHealRecord(host, record(second));
+    const { code, out, err } = await call("heal-log");
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out.split("\n").filter((line) => line.startsWith("2026"))).toEqual([
+      "2026-03-01 12:00:01 UTC  heal, watch, 1 s",
+      "2026-03-01 12:00:02 UTC  heal, watch, 1 s",
+      "2026-03-01 12:00:03 UTC  heal, watch, 1 s",
+    ]);
+  });
+
+  test("gives one document, of the records that are asked for", async () => {
+    const { host, call } = await machine();
+    expect(await call("heal-log --json")).toEqual({ code: 0, out: '{"records":[]}\n', err: "" });
+    for (const second of [1, 2, 3]) await appendHealRecord(host, record(second));
+    const { out } = await call(`heal-log --json --limit 1`);
+    expect(JSON.parse(out)).toEqual({ records: [record(3)] });
+    expect(JSON.parse((await call(`heal-log --json --since ${at(2)}`)).out)).toEqual({
+      records: [record(2), record(3)],
+    });
+  });
+
+  test("says that nothing was repaired, and writes nothing", async () => {
+    const { host, call } = await machine();
+    const before = await listing(host, ["/"], { times: true });
+    expect(await call("heal-log")).toEqual({ code: 0, out: "nothing was found to repair\n", err: "" });
+    expect(await listing(host, ["/"], { times: true })).toEqual(before);
+    expect(host.commands).toEqual([]);
+  });
+});
+
 describe("capi-graft remove", () => {
   test("takes everything back, and has nothing to do the second time", async () => {
     const { host, call } = await machine();
@@ -148,6 +193,7 @@ describe("with --json", () => {
     ["plan", 0],
     ["verify", 0],
     ["status", 0],
+    ["heal-log", 0],
     ["apply", 0],
     ["remove", 0],
   ])("%s prints one document and nothing else", async (verb, expected) => {
@@ -214,7 +260,7 @@ describe("what is wrong is said with the next step:", () => {
     expect(await call("graft")).toEqual({
       code: 64,
       out: "",
-      err: "capi-graft: a verb is needed: plan, apply, verify, status, remove\ncapi-graft --help says more\n",
+      err: "capi-graft: a verb is needed: plan, apply, verify, status, heal-log, rollback, remove\ncapi-graft --help says more\n",
     });
   });
 

@@ -6,6 +6,7 @@ const run = (verb: string, more: object = {}) => ({
   verb,
   json: false,
   config: undefined,
+  to: "previous",
   ...more,
 });
 
@@ -16,6 +17,20 @@ describe("a command line", () => {
     ["verify", run("verify")],
     ["status", run("status")],
     ["remove", run("remove")],
+    ["heal-log", run("heal-log")],
+    ["heal-log --limit 5", run("heal-log", { limit: 5 })],
+    ["heal-log --json --since 2026-03-01", run("heal-log", { json: true, since: "2026-03-01" })],
+    ["heal-log --since=2026-03-01T12:00:00Z", run("heal-log", { since: "2026-03-01T12:00:00Z" })],
+    ["rollback", run("rollback")],
+    ["rollback --to 1.3.0", run("rollback", { to: "1.3.0" })],
+    ["rollback --to last", { kind: "wrong", reason: expect.stringContaining("--to is previous, or a") }],
+    ["plan --to previous", { kind: "wrong", reason: "--to is for rollback" }],
+    ["heal-log --limit 0", { kind: "wrong", reason: "--limit is a number from 1 on" }],
+    ["heal-log --limit 1.5", { kind: "wrong", reason: "--limit is a number from 1 on" }],
+    ["heal-log --since 5", { kind: "wrong", reason: expect.stringContaining("--since is an ISO time") }],
+    ["heal-log --since 2026-13-01", { kind: "wrong", reason: expect.stringContaining("--since is an ISO") }],
+    ["plan --limit 5", { kind: "wrong", reason: "--limit is for heal-log" }],
+    ["apply --since 2026-03-01", { kind: "wrong", reason: "--since is for heal-log" }],
     ["plan --json", run("plan", { json: true })],
     ["--json plan", run("plan", { json: true })],
     ["apply --config /etc/x.yaml", run("apply", { config: "/etc/x.yaml" })],
@@ -23,9 +38,18 @@ describe("a command line", () => {
     ["--help", { kind: "help" }],
     ["-h", { kind: "help" }],
     ["plan --help", { kind: "help" }],
-    ["", { kind: "wrong", reason: "a verb is needed: plan, apply, verify, status, remove" }],
-    ["graft", { kind: "wrong", reason: "a verb is needed: plan, apply, verify, status, remove" }],
-    ["Plan", { kind: "wrong", reason: "a verb is needed: plan, apply, verify, status, remove" }],
+    [
+      "",
+      { kind: "wrong", reason: "a verb is needed: plan, apply, verify, status, heal-log, rollback, remove" },
+    ],
+    [
+      "graft",
+      { kind: "wrong", reason: "a verb is needed: plan, apply, verify, status, heal-log, rollback, remove" },
+    ],
+    [
+      "Plan",
+      { kind: "wrong", reason: "a verb is needed: plan, apply, verify, status, heal-log, rollback, remove" },
+    ],
     ["plan apply now", { kind: "wrong", reason: "too much: apply now" }],
     ["plan --force", { kind: "wrong", reason: expect.stringContaining("'--force'") }],
     ["plan --json=yes", { kind: "wrong", reason: expect.stringContaining("'--json'") }],
@@ -46,8 +70,16 @@ describe("the help text", () => {
   });
 
   test("names every verb, option and exit code", () => {
-    for (const word of ["plan", "apply", "verify", "status", "remove", "--config FILE", "--json", "--help"]) {
-      expect(help).toContain(`\n  ${word} `);
+    const verbs = ["plan", "apply", "verify", "status", "heal-log", "rollback", "remove"];
+    for (const word of [
+      ...verbs,
+      "--config FILE",
+      "--limit N, --since TIME\n",
+      "--to previous|VERSION\n",
+      "--json",
+      "--help",
+    ]) {
+      expect(help).toContain(`\n  ${word}${word.endsWith("\n") ? "" : " "}`);
     }
     expect(help).toContain("exit code: 0 in line, 2 drift or a closed gate, 1 error, 64 wrong use");
   });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Ending } from "../../src/conductor/graft.ts";
+import type { Hold } from "../../src/conductor/hold.ts";
 import type { Cure } from "../../src/host/host.ts";
 import { statusFor } from "../../src/juju/status.ts";
 import type { GateResult } from "../../src/reconcile/gate.ts";
@@ -7,7 +8,7 @@ import type { Outcome } from "../../src/reconcile/report.ts";
 
 type Reported = Extract<Ending, { readonly end: "report" }>;
 
-function reported(outcomes: readonly Outcome[], gates: readonly GateResult[] = []): Ending {
+function reported(outcomes: readonly Outcome[], gates: readonly GateResult[] = []): Reported {
   const parts = { config: {} as Reported["config"], unit: {} as Reported["unit"] };
   return { end: "report", report: { mode: "apply", outcomes, gates }, ...parts };
 }
@@ -38,6 +39,19 @@ const refused = (value: string): Ending => ({
     { option: "helm-url", value: "x", accepted: "a URL" },
   ],
 });
+const onlyLooked = (outcomes: readonly Outcome[], gates: readonly GateResult[] = []): Ending => ({
+  ...reported(outcomes),
+  report: { mode: "plan", outcomes, gates },
+});
+const hold: Hold = {
+  kind: "reverted",
+  at: "2026-01-01T00:00:00Z",
+  wanted: { options: {}, kubeconfig: "" },
+  source: "g",
+  reason: "g is closed",
+  remedy: "open g",
+  cure: "operator",
+};
 const missing = "/etc/init.d/magnum-conductor is not there";
 
 describe("the status of a unit", () => {
@@ -93,6 +107,58 @@ describe("the status of a unit", () => {
       "not in line yet: capi-graft plan says why",
     ],
     [
+      "something differs, and a gate is only noted",
+      reported([{ id: "t:a", outcome: "drifted", change }], [closed("note", "g")]),
+      "waiting",
+      "not in line yet: capi-graft plan says why",
+    ],
+    [
+      "self-heal is off and one thing drifted",
+      onlyLooked([fine, { id: "file:/etc/x", outcome: "drifted", change }], [closed("note", "g")]),
+      "blocked",
+      "drifted, self-heal off: /etc/x; next: run the action apply",
+    ],
+    [
+      "self-heal is off and several things drifted",
+      onlyLooked(["t:a", "t:b", "t:c"].map((id) => ({ id: id as "t:a", outcome: "drifted", change }))),
+      "blocked",
+      "drifted, self-heal off: a and 2 more; next: run the action apply",
+    ],
+    ["self-heal is off and nothing drifted", onlyLooked([fine]), "active", "Unit is ready"],
+    [
+      "a change was taken back",
+      { ...reported([failed("operator", "x")]), back: { mode: "apply", outcomes: [fine], gates: [] }, hold },
+      "blocked",
+      "reverted, g: g is closed; next: open g",
+    ],
+    [
+      "a change was taken back because of what time cures",
+      { ...reported([failed("time", "x")]), hold: { ...hold, cure: "time" } },
+      "waiting",
+      "reverted, g: g is closed; next: open g",
+    ],
+    [
+      "a change that was taken back is not tried again, on a unit without an earlier one",
+      { end: "held", hold },
+      "blocked",
+      "reverted, g: g is closed; next: open g",
+    ],
+    [
+      "it was rolled back",
+      { ...reported([fine]), hold: { ...hold, kind: "rollback", cure: "note", reason: "rolled back" } },
+      "active",
+      "rolled back; next: open g",
+    ],
+    [
+      "it was rolled back and something is in the way",
+      {
+        ...reported([fine], [closed("operator", "o")]),
+        hold: { ...hold, kind: "rollback", cure: "note", reason: "rolled back" },
+      },
+      "blocked",
+      "o is closed; next: open o",
+    ],
+    [
       "a gate is not checked",
       reported([fine], [{ id: "g", title: "g", state: "not checked", reason: "later" }]),
       "active",
@@ -106,5 +172,13 @@ describe("the status of a unit", () => {
     const { message } = statusFor(reported([failed("operator", "x".repeat(500), "free space")]));
     expect(message.length).toBeLessThanOrEqual(260);
     expect(message).toMatch(/^x{100,}\.\.\.$/);
+  });
+});
+
+test("a change of which nothing was written names the gate that refused it", () => {
+  const skipped: Outcome = { id: "t:a", outcome: "skipped", change, because: "a gate" };
+  expect(statusFor(reported([skipped, fine], [closed("operator", "show-args")]))).toEqual({
+    status: "blocked",
+    message: "not changed, show-args: show-args is closed; next: open show-args",
   });
 });

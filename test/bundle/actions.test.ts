@@ -1,0 +1,148 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { buildCharm } from "../../build/build.ts";
+import { hostArch } from "../../build/node-binary.ts";
+import type { HealRecord } from "../../src/conductor/heal-log.ts";
+import { localMachine } from "../support/juju/local-machine.ts";
+import type { Machine } from "../support/juju/machine.ts";
+import { createUnit, type Unit } from "../support/juju/unit.ts";
+import { kubeconfigText, secrets } from "../support/kubeconfigs.ts";
+
+let workspace: string;
+let charm: string;
+let isIsolated: boolean;
+let it: Unit;
+
+/** A command with folders of the test in the place of this host's /var/lib and /run. */
+function isolated(argv: readonly string[]): readonly string[] {
+  const bind = 'mount --bind "$1/lib" /var/lib && mount --bind "$1/run" /run && shift && exec "$@"';
+  return ["unshare", "--map-root-user", "--mount", "sh", "-c", bind, "sh", workspace, ...argv];
+}
+
+/** This host as a machine that is no conductor, and on which nothing of the test is left. */
+function bareMachine(): Machine {
+  const local = localMachine();
+  return {
+    root: "/",
+    spawn: (argv, options) => local.spawn(isolated(argv), options),
+    exec: (argv, options) => local.exec(isolated(argv), options),
+  };
+}
+
+async function deployed(): Promise<Unit> {
+  const jujuDir = join(workspace, "juju");
+  const made = await createUnit(bareMachine(), { charm, jujuDir, hookTimeoutMs: 60_000 });
+  await made.deploy();
+  const uri = await made.addSecret({ kubeconfig: kubeconfigText() });
+  await made.grantSecret(uri);
+  await made.configure({ kubeconfig: uri });
+  return made;
+}
+
+beforeAll(async () => {
+  workspace = await mkdtemp(join(tmpdir(), "magnum-capi-helm-"));
+  for (const name of ["lib", "run"]) await mkdir(join(workspace, name));
+  charm = (await buildCharm({ arch: hostArch() ?? "amd64", out: join(workspace, "dist") })).path;
+  const [command = "", ...words] = isolated(["true"]);
+  isIsolated = (await execa(command, words, { reject: false, timeout: 20_000 })).exitCode === 0;
+  if (isIsolated) it = await deployed();
+});
+
+afterAll(() => rm(workspace, { recursive: true, force: true }));
+
+describe("the packed charm on a machine that is no conductor", () => {
+  beforeEach(({ skip }) => {
+    if (!isIsolated) skip("this host lets nobody have mounts of their own (unshare)");
+  });
+
+  const noConductor =
+    "waiting for magnum-conductor to be installed: /etc/init.d/magnum-conductor is not there";
+
+  test("fails the action apply with what it waits for, in results that a pipeline reads", async () => {
+    const result = await it.runAction("apply");
+    expect(result).toMatchObject({ status: "failed", message: noConductor, code: 0 });
+    expect(result.results).toEqual({
+      "return-code": 0,
+      "in-line": "false",
+      changes: "[]",
+      restarts: "",
+      status: "waiting",
+      message: noConductor,
+    });
+    expect(await it.status()).toMatchObject({ status: "waiting", message: noConductor });
+    expect(await readdir(join(workspace, "lib"))).toEqual([]);
+  });
+
+  test("fails the action rollback, and leaves the status as it is", async () => {
+    const result = await it.runAction("rollback");
+    expect(result).toMatchObject({
+      status: "failed",
+      code: 0,
+      message:
+        "there is no earlier generation on this unit; next: roll back to a driver: capi-graft rollback --to 1.3.0",
+    });
+    expect(result.results).toMatchObject({ "in-line": "false", "return-code": 0 });
+    expect(await it.status()).toMatchObject({ status: "waiting", message: noConductor });
+    expect(await readdir(join(workspace, "lib"))).toEqual([]);
+  });
+
+  test.each([
+    ["rollback", { to: "latest" }],
+    ["rollback", { form: "1.3.0" }],
+    ["heal-log", { limit: 0 }],
+    ["heal-log", { limit: 501 }],
+    ["apply", { force: true }],
+    ["no-such-action", {}],
+  ])("refuses %s with %j before it runs", async (name, params) => {
+    const before = await it.calls();
+    await expect(it.runAction(name, params)).rejects.toThrow();
+    expect(await it.calls()).toEqual(before);
+  });
+
+  test("shows the heal log in kebab-case keys, the latest records, and no secret", async () => {
+    const empty = await it.runAction("heal-log");
+    expect(empty).toMatchObject({ status: "completed", code: 0 });
+    const state = join(workspace, "lib/magnum-capi-helm");
+    await mkdir(state);
+    const lines = [1, 2, 3].map((minute) => JSON.stringify(recordAt(minute)));
+    await writeFile(join(state, "heal.log"), `${lines.join("\n")}\n`);
+    const { results, status } = await it.runAction("heal-log", { limit: 2 });
+    await rm(state, { recursive: true });
+    expect(status).toBe("completed");
+    for (const key of Object.keys(results)) expect(key).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
+    const text = JSON.stringify(results);
+    expect(text).toContain("2026-03-01T12:03:00Z");
+    expect(text).not.toContain("2026-03-01T12:01:00Z");
+    for (const secret of secrets) expect(text).not.toContain(secret);
+    expect(Object.keys(results)).not.toContain("stdout");
+    expect(Object.keys(results)).not.toContain("stderr");
+  });
+
+  test("has nothing to repair in the hook that the watch asks for", async () => {
+    const hook = await it.runHook("self-heal").catch((error: Error) => error);
+    expect(hook).toMatchObject({ code: 0 });
+    expect(await it.status()).toMatchObject({ status: "waiting", message: noConductor });
+  });
+});
+
+function recordAt(minute: number): HealRecord {
+  return {
+    at: `2026-03-01T12:0${minute}:00Z`,
+    kind: "heal",
+    trigger: "watch",
+    changes: [
+      {
+        id: "file:/etc/magnum/kubeconfig",
+        action: "update",
+        outcome: "changed",
+        drift: [{ key: "sha256", observed: "a".repeat(64), desired: "b".repeat(64) }],
+      },
+    ],
+    cause: { what: "unknown", evidence: [] },
+    restarts: [],
+    seconds: 1,
+  };
+}
