@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeRig } from "./describe-rig.ts";
-import { inventory, sh } from "./look.ts";
+import { driftOf, graftJson, inventory, type Report, sh, starts } from "./look.ts";
 import { mirror } from "./mirror.ts";
-import { kubeconfig, makeSite, type Site } from "./site.ts";
+import { kubeconfig, makeSite, mirrorOptions, type Site } from "./site.ts";
 
 const byHand = `
 cd /
@@ -28,13 +28,84 @@ describeRig("a conductor that was grafted by hand", () => {
   });
   afterAll(() => site?.down());
 
-  it("is taken over: driver, helm, files and services are brought in line", async () => {
+  /** The closed gates of a report, with their reasons. */
+  const closed = ({ gates }: Report) =>
+    Object.fromEntries(gates.filter(({ state }) => state === "closed").map(({ id, reason }) => [id, reason]));
+
+  it("is compared first: the plan lists what differs and what is left of the hand's work, and writes nothing", async () => {
     await site.unit.deploy();
+    const options = { ...mirrorOptions(), kubeconfig: "/root/kubeconfig.yaml" };
+    const lines = Object.entries(options).map(([key, value]) => `${key}: "${value}"\n`);
+    await site.conductor.exec(["sh", "-c", "cat > /root/options.yaml"], { input: lines.join("") });
+    await site.conductor.exec(["sh", "-c", "umask 077; cat > /root/kubeconfig.yaml"], {
+      input: kubeconfig(),
+    });
+    const program = [`${site.unit.charmFolder}/bin/node`, `${site.unit.charmFolder}/dist/main.cjs`, "cli"];
+    const argv = [...program, "plan", "--json", "--config", "/root/options.yaml"];
+    const { code, stdout } = await site.conductor.exec(argv);
+    expect(code).toBe(2);
+    const report = JSON.parse(stdout) as Report;
+    const drift = driftOf(report);
+    expect(drift["pip-package:magnum-capi-helm"]).toEqual(["version: 1.3.0 -> 1.4.0"]);
+    expect(drift["helm:/usr/local/bin/helm"]?.join()).toContain("kind: symlink -> file");
+    expect(drift["file:/etc/magnum/magnum.conf.d/00-capi-helm.conf"]?.join()).toContain("0.16.0 -> 0.25.1");
+    expect(Object.keys(drift)).toEqual(
+      expect.arrayContaining(["service:magnum-conductor", "service:magnum-api"]),
+    );
+    expect(closed(report)).toEqual({
+      "leftover-wiring":
+        '/etc/default/magnum-conductor has DAEMON_ARGS="$DAEMON_ARGS --config-dir /etc/magnum/magnum.conf.d"',
+    });
+    expect(await inventory(site.conductor)).toBe(before);
+  });
+
+  it("is taken over with one restart of each service, and the note stands until the leftover is gone", async () => {
+    const started = await starts(site.conductor);
     await site.unit.configure({ kubeconfig: site.secret });
+    expect(await site.unit.status()).toEqual({
+      status: "active",
+      message: expect.stringMatching(
+        /^\/etc\/default\/magnum-conductor has DAEMON_ARGS=.*; next: take that line out of/,
+      ),
+    });
+    const { conductor, api } = await starts(site.conductor);
+    expect([conductor - started.conductor, api - started.api]).toEqual([1, 1]);
+    await sh(
+      site.conductor,
+      "cp -a /etc/default/magnum-conductor /root/ && sed -i 1d /etc/default/magnum-conductor",
+    );
+    await site.unit.runHook("update-status");
     expect(await site.unit.status()).toEqual({ status: "active", message: "Unit is ready" });
+    expect(await starts(site.conductor)).toEqual({ conductor, api });
+    expect(await sh(site.conductor, "capi-graft plan")).toContain("nothing differs");
     expect(await site.unit.workloadVersion()).toBe("1.4.0");
     expect(await sh(site.conductor, "helm version --template '{{.Version}}'")).toBe("v3.17.3");
     expect(await sh(site.conductor, "cat /opt/helm/helm")).toContain("v3.9.9");
+  });
+
+  it("has each kind of leftover named by the plan, with what to do", async () => {
+    await sh(
+      site.conductor,
+      `for service in conductor api; do
+         mkdir -p /etc/systemd/system/magnum-$service.service.d
+         printf '[Service]\nExecStart=\nExecStart=/bin/true\n' > /etc/systemd/system/magnum-$service.service.d/capi.conf
+       done
+       systemctl daemon-reload
+       printf '[drivers]\nenabled_drivers = k8s_capi_helm_v1\n' > /etc/magnum/magnum.conf.d/50-hand.conf
+       ln -s /opt/helm/helm /usr/bin/helm`,
+    );
+    const { document } = await graftJson(site.conductor, "plan");
+    expect(closed(document)).toMatchObject({
+      "leftover-exec-start":
+        "/etc/systemd/system/magnum-conductor.service.d/capi.conf sets ExecStart of magnum-conductor; /etc/systemd/system/magnum-api.service.d/capi.conf sets ExecStart of magnum-api",
+      "leftover-enabled-drivers": "/etc/magnum/magnum.conf.d/50-hand.conf sets enabled_drivers",
+      "leftover-helm": "another helm: /usr/bin/helm -> /opt/helm/helm",
+    });
+    await sh(
+      site.conductor,
+      `rm -r /etc/systemd/system/magnum-*.service.d /etc/magnum/magnum.conf.d/50-hand.conf /usr/bin/helm
+       systemctl daemon-reload; cp -a /root/magnum-conductor /etc/default/`,
+    );
   });
 
   it("has everything of the hand's work back after removal: the driver's version, the link, the files", async () => {

@@ -35,12 +35,22 @@ export function cloneOf(name: string): Clone {
 /** Starts the process that owns a container. Attached, it takes all away when this process ends, however it ends. */
 export function startOwner(
   clone: Clone,
-  { recipe, lower, keep }: { recipe: string; lower: readonly string[]; keep: boolean },
+  {
+    recipe,
+    lower,
+    keep,
+    disk,
+  }: { recipe: string; lower: readonly string[]; keep: boolean; disk?: string | undefined },
 ): ChildProcess {
   mkdirSync(clonesFolder(), { recursive: true });
   const argv = [...script, keep ? "kept" : "attached", clone.folder, clone.name, recipe, lower.join(":")];
   const stdin = keep ? "ignore" : "pipe";
-  return spawn("sh", [...argv, ...clone.cgroups], { detached: true, stdio: [stdin, "ignore", "ignore"] });
+  const env = { ...process.env, RIG_DISK: disk ?? "" };
+  return spawn("sh", [...argv, ...clone.cgroups], {
+    detached: true,
+    stdio: [stdin, "ignore", "ignore"],
+    env,
+  });
 }
 
 /** A clone with a living owner. */

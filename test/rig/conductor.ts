@@ -16,6 +16,7 @@ import {
   waitForEnd,
 } from "./clones.ts";
 import { type ExecOptions, type ExecResult, enter, type Running } from "./enter.ts";
+import { allowManyWatches } from "./inotify.ts";
 import { leaderIn } from "./leader.ts";
 import { provisionRoot } from "./provision.ts";
 import { isRecipeName, type RecipeName } from "./recipe.ts";
@@ -52,12 +53,24 @@ export async function startConductor(options: {
   recipe: RecipeName;
   name?: string;
   keep?: boolean;
+  /** Folders laid over the pristine root, the topmost first: the upper folder that another conductor had. */
+  over?: readonly string[];
+  /** Image of a filesystem that holds what it writes, and stays. */
+  disk?: string;
+  /** Whether it counts as booted also with a service that does not run: after a crash. */
+  services?: "active" | "as they come";
 }): Promise<Conductor> {
   const { recipe, keep = false } = options;
   const [root, { layer }] = await Promise.all([provisionRoot(recipe), provisionArtifacts()]);
   await sweepClones();
+  allowManyWatches();
   const clone = cloneOf(options.name ?? `${recipe}-${randomBytes(4).toString("hex")}`);
-  const owner = startOwner(clone, { recipe, lower: [layer, root], keep });
+  const owner = startOwner(clone, {
+    recipe,
+    lower: [...(options.over ?? []), layer, root],
+    keep,
+    disk: options.disk,
+  });
   owner.unref();
   if (owner.stdin instanceof Socket) owner.stdin.unref();
   const over = new Promise<number | null>((resolve) => owner.once("exit", resolve));
@@ -69,7 +82,7 @@ export async function startConductor(options: {
     rmSync(`${clone.folder}.log`, { force: true });
   };
   try {
-    return conductorOf(clone, recipe, await booted(clone, owner), down);
+    return conductorOf(clone, recipe, await booted(clone, owner, options.services ?? "active"), down);
   } catch (error) {
     await down();
     throw error;
@@ -107,7 +120,11 @@ function conductorOf(clone: Clone, recipe: RecipeName, leader: number, down: () 
 }
 
 /** Waits until systemd has started everything; both Magnum services must be active then. */
-async function booted(clone: Clone, owner: ChildProcess): Promise<number> {
+async function booted(
+  clone: Clone,
+  owner: ChildProcess,
+  services: "active" | "as they come",
+): Promise<number> {
   const end = performance.now() + bootLimitMs;
   let last = "";
   while (performance.now() < end) {
@@ -115,7 +132,7 @@ async function booted(clone: Clone, owner: ChildProcess): Promise<number> {
     const isOurs = ownerOf(clone.name) === owner.pid;
     const leader = isOurs ? leaderIn(clone.cgroups[0] ?? "") : undefined;
     if (leader !== undefined) {
-      const state = await stateOf(clone, leader);
+      const state = await stateOf(clone, leader, services);
       if (state.ready) return leader;
       last = state.text;
     }
@@ -124,12 +141,16 @@ async function booted(clone: Clone, owner: ChildProcess): Promise<number> {
   throw new Error(`${clone.name} did not boot within ${bootLimitMs / 1000} s: ${last}\n${endOfLog(clone)}`);
 }
 
-async function stateOf(clone: Clone, leader: number): Promise<{ ready: boolean; text: string }> {
+async function stateOf(
+  clone: Clone,
+  leader: number,
+  services: "active" | "as they come",
+): Promise<{ ready: boolean; text: string }> {
   const inside = { leader, cgroups: clone.cgroups };
   const script = `state=$(systemctl is-system-running --wait) || true
     echo "$state"
     case $state in running) ;; degraded) systemctl list-units --failed --plain --no-legend ;; *) exit 1 ;; esac
-    systemctl is-active magnum-conductor.service magnum-api.service`;
+    systemctl is-active magnum-conductor.service magnum-api.service || ${services !== "active"}`;
   const { code, stdout, stderr } = await enter(inside, ["sh", "-c", script], { timeoutMs: bootLimitMs }).done;
   if (code === 0 && stdout.startsWith("degraded"))
     process.stderr.write(`rig: ${clone.name} is ${stdout.replaceAll("\n", " ")}\n`);

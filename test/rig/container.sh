@@ -7,6 +7,8 @@
 #   CLONE  folder of the overlay; CLONE.lock is locked for as long as this script lives,
 #          CLONE.log has the output and stays when the container ended by itself
 #   LOWER  colon-separated lower folders; CGROUP  one folder for each hierarchy
+# RIG_DISK, where it is set, is an image of a filesystem that holds what the container writes, and stays: CLONE/disk in
+# the container's own mount namespace. There a sync is one, which an overlay of the usual kind skips.
 # Exits with 75 when another instance owns the clone, with 76 when a cgroup is still busy after 5 s, with 1
 # when the container ended by itself.
 set -eu
@@ -62,7 +64,7 @@ fi
 
 trap 'take_away "$@"' EXIT
 trap 'told=1; take_away "$@"' TERM INT HUP
-mkdir "$clone" "$clone/upper" "$clone/work" "$clone/merged"
+mkdir "$clone" "$clone/upper" "$clone/work" "$clone/merged" "$clone/disk"
 chmod 0755 "$clone/upper"
 printf '%s\n' "$recipe" "$mode" "$$" "$lower" >"$clone/facts"
 mkdir "$@"
@@ -76,7 +78,13 @@ setpriv --pdeathsig KILL \
     for group; do echo 0 >"$group/cgroup.procs"; done
     mkdir -p /run/systemd/nspawn
     mount -t tmpfs none /run/systemd/nspawn
-    mount -t overlay -o "lowerdir=$lower,upperdir=$clone/upper,workdir=$clone/work,volatile" overlay "$clone/merged"
+    upper=$clone/upper work=$clone/work volatile=,volatile
+    if [ -n "${RIG_DISK:-}" ]; then
+      mount -o loop,commit=300,noauto_da_alloc "$RIG_DISK" "$clone/disk"
+      upper=$clone/disk/upper work=$clone/disk/work volatile=
+      mkdir -p "$upper" "$work"
+    fi
+    mount -t overlay -o "lowerdir=$lower,upperdir=$upper,workdir=$work$volatile" overlay "$clone/merged"
     exec systemd-nspawn --quiet --boot --register=no --keep-unit --settings=no --machine="$name" \
       --directory="$clone/merged" --private-network --resolv-conf=off --timezone=off --link-journal=no \
       --console=read-only

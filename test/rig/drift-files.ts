@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import type { RecipeName } from "./conductor.ts";
 import { describeRig } from "./describe-rig.ts";
-import { driftOf, graftJson, inventory, resolved, sh, starts } from "./look.ts";
+import { driftOf, forgetRepairs, graftJson, inventory, resolved, sh, starts } from "./look.ts";
 import { makeGraftedSite, type Site } from "./site.ts";
 
 const dropIn = "/etc/magnum/magnum.conf.d/00-capi-helm.conf";
@@ -18,6 +18,7 @@ export function driftFilesTests(recipe: RecipeName): void {
       good = await inventory(site.conductor);
       untouched = await starts(site.conductor);
     });
+    beforeEach(() => forgetRepairs(site.conductor));
     afterAll(() => site?.down());
 
     const repaired: readonly {

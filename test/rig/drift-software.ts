@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import type { RecipeName } from "./conductor.ts";
 import { describeRig } from "./describe-rig.ts";
-import { driftOf, graftJson, mainPids, sh, starts } from "./look.ts";
+import { driftOf, forgetRepairs, graftJson, mainPids, sh, starts } from "./look.ts";
 import { mirror } from "./mirror.ts";
 import { makeGraftedSite, type Site } from "./site.ts";
 
@@ -14,6 +14,7 @@ export function driftSoftwareTests(recipe: RecipeName): void {
     beforeAll(async () => {
       site = await makeGraftedSite(recipe);
     });
+    beforeEach(() => forgetRepairs(site.conductor));
     afterAll(() => site?.down());
 
     const pip = (args: string) =>

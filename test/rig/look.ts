@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Unit } from "../support/juju/unit.ts";
 import type { Conductor } from "./conductor.ts";
 
 /** Runs a shell script in a conductor. Throws with its output when it fails. */
@@ -9,8 +11,9 @@ export async function sh(conductor: Conductor, script: string): Promise<string> 
 
 const touched = "/etc /usr/local /var/lib/magnum-capi-helm";
 const everything = `${touched} /usr/lib/python3/dist-packages`;
-const ownRecords =
-  "-path /var/lib/magnum-capi-helm/signature.json -o -path /var/lib/magnum-capi-helm/processes";
+const ownRecords = ["signature.json", "processes", "heal.log", "repairs.json", "probation.json"]
+  .map((name) => `-path /var/lib/magnum-capi-helm/${name}`)
+  .join(" -o ");
 const noise = `\\( -path /etc/ssl/certs -o -name __pycache__ -o ${ownRecords} \\) -prune -o`;
 
 /**
@@ -38,9 +41,35 @@ export async function stamps(
   conductor: Conductor,
   ownNote: "with our note" | "without it" = "with our note",
 ): Promise<string> {
-  const except = ownNote === "without it" ? "! -name signature.json ! -path /var/lib/magnum-capi-helm" : "";
+  const except =
+    ownNote === "without it"
+      ? "! -name signature.json ! -name probation.json ! -path /var/lib/magnum-capi-helm"
+      : "";
   const found = `! -name '*.pyc' ${except} -printf '%p %i %C@ %T@\\n'`;
   return await sh(conductor, `find /etc /usr/local /var/lib/magnum-capi-helm ${found} | sort`);
+}
+
+/** Forgets the repairs so far: a test of one repair is not one of the fuse. */
+export async function forgetRepairs(conductor: Conductor): Promise<void> {
+  await sh(conductor, "rm -f /var/lib/magnum-capi-helm/repairs.json");
+}
+
+/** Waits until the daemons have polled after a change, and the second look at it was made by the next hook. */
+export async function pastProbation({
+  conductor,
+  unit,
+}: {
+  conductor: Conductor;
+  unit: Unit;
+}): Promise<void> {
+  const probation = "/var/lib/magnum-capi-helm/probation.json";
+  const due = await sh(
+    conductor,
+    `sed -n 's/.*"dueAt":\\([0-9]*\\).*/\\1/p' ${probation} 2>/dev/null || true`,
+  );
+  if (due.trim() === "") return;
+  await sleep(Math.max(0, Number(due) - Date.now()) + 100);
+  await unit.runHook("update-status");
 }
 
 /** The main processes of the two services. */

@@ -23,7 +23,7 @@ users:
 }
 
 /** The charm that the build made. Throws where there is none. */
-function charmFile(): string {
+export function charmFile(): string {
   const [charm] = globSync(join(import.meta.dirname, "../../dist/*-amd64.charm"));
   if (charm === undefined) throw new Error("dist/ holds no charm: npm run build");
   return charm;
@@ -48,17 +48,29 @@ export interface Site {
   down(): Promise<void>;
 }
 
-/** Boots a conductor and makes the unit; nothing has been deployed yet. */
+/** Keeps the watch's service from doing anything: most tests want to see a drift before it is repaired. */
+export async function muteWatch(conductor: Conductor): Promise<void> {
+  const folder = "/run/systemd/system/magnum-capi-helm-watch.service.d";
+  const script = `mkdir -p ${folder} && printf '[Unit]\\nConditionPathExists=/nowhere\\n' > ${folder}/muted.conf && systemctl daemon-reload`;
+  await conductor.exec(["sh", "-c", script]);
+}
+
+/** Boots a conductor and makes the unit; nothing has been deployed yet. Its watch is muted unless it is asked for. */
 export async function makeSite(
   recipe: RecipeName,
-  options: Partial<Pick<UnitOptions, "config" | "juju">> & { name?: string; keep?: boolean } = {},
+  options: Partial<Pick<UnitOptions, "config" | "juju">> & {
+    name?: string;
+    keep?: boolean;
+    watch?: "on" | "muted";
+  } = {},
 ): Promise<Site> {
-  const { name, keep } = options;
+  const { name, keep, watch = "muted" } = options;
   const conductor = await startConductor({
     recipe,
     ...(name === undefined ? {} : { name }),
     ...(keep === undefined ? {} : { keep }),
   });
+  if (watch === "muted") await muteWatch(conductor);
   const config = { ...mirrorOptions(), ...options.config };
   const unit = await createUnit(conductor, {
     charm: charmFile(),

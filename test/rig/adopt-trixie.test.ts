@@ -1,0 +1,3 @@
+import { adoptTests } from "./adopt.ts";
+
+adoptTests("trixie");

@@ -1,0 +1,3 @@
+import { eventsTests } from "./events.ts";
+
+eventsTests("bookworm");

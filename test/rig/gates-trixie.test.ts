@@ -1,0 +1,3 @@
+import { gateTests } from "./gates.ts";
+
+gateTests("trixie");

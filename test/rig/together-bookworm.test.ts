@@ -1,0 +1,3 @@
+import { togetherTests } from "./together.ts";
+
+togetherTests("bookworm");

@@ -1,0 +1,3 @@
+import { unheldTests } from "./unheld.ts";
+
+unheldTests("bookworm");
