@@ -10,8 +10,14 @@ export interface UnitStatus {
 
 const width = 250;
 
-function short(message: string): string {
-  return message.length > width ? `${message.slice(0, width - 3)}...` : message;
+function short(message: string, limit = width): string {
+  return message.length > limit ? `${message.slice(0, limit - 3)}...` : message;
+}
+
+/** What is too long is cut in the reason, since an operator can't do without the next step. */
+function withNext(reason: string, remedy: string): string {
+  const next = remedy === "" ? "" : `; next: ${short(remedy, width / 2)}`;
+  return `${short(reason, width - next.length)}${next}`;
 }
 
 const statusOf = { operator: "blocked", time: "waiting", note: "active" } as const;
@@ -71,6 +77,5 @@ function heldBack(hold: Hold): Trouble {
 }
 
 function troubled({ cure, reason, remedy }: Pick<Trouble, "cure" | "reason" | "remedy">): UnitStatus {
-  const next = remedy === "" ? "" : `; next: ${remedy}`;
-  return { status: statusOf[cure], message: short(`${reason}${next}`) };
+  return { status: statusOf[cure], message: withNext(reason, remedy) };
 }

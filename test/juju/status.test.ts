@@ -168,10 +168,16 @@ describe("the status of a unit", () => {
     expect(statusFor(ending)).toEqual({ status, message });
   });
 
-  test("is short enough to be read in juju status, and says where it was cut", () => {
+  test("is short enough to be read in juju status: a long reason is cut, the next step stays", () => {
     const { message } = statusFor(reported([failed("operator", "x".repeat(500), "free space")]));
-    expect(message.length).toBeLessThanOrEqual(260);
-    expect(message).toMatch(/^x{100,}\.\.\.$/);
+    expect(message).toBe(`${"x".repeat(229)}...; next: free space`);
+    expect(message.length).toBe(250);
+  });
+
+  test("leaves room for the reason where the next step is too long as well", () => {
+    const { message } = statusFor(reported([failed("operator", "x".repeat(500), "y".repeat(500))]));
+    expect(message).toMatch(/^x{100,}\.\.\.; next: y{100,}\.\.\.$/);
+    expect(message.length).toBe(250);
   });
 });
 
