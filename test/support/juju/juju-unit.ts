@@ -12,7 +12,7 @@ import type { Hook } from "./hook-environment.ts";
 import { type HookResult, HookRunner, type RunningHook, skippedHook } from "./hook-runner.ts";
 import type { Finished, Machine } from "./machine.ts";
 import type { HookExtra, LogLine, Unit } from "./unit.ts";
-import { deployHooks, refreshHooks, removeHooks, usualHook } from "./unit-hooks.ts";
+import { deployHooks, refreshHooks, removalLeft, removeHooks, usualHook } from "./unit-hooks.ts";
 import type { UnitPaths } from "./unit-paths.ts";
 import { addSecret, grantSecret, removeSecret, updateSecret } from "./unit-secrets.ts";
 import { installExec, installNode, letAgentAnswer, removeUnit } from "./unit-tools.ts";
@@ -34,7 +34,7 @@ export class JujuUnit implements Unit {
   #phase: "new" | "living" | "going" | "gone";
   /** How many charms were put on the unit. */
   #deployed = 0;
-  #pending: readonly Hook[] = [];
+  #pending: readonly Hook[];
   #isStopped = false;
 
   constructor(
@@ -42,9 +42,8 @@ export class JujuUnit implements Unit {
     paths: UnitPaths,
     charm: Charm,
     timeoutMs: number,
-    phase: "new" | "living" = "new",
+    state: "new" | "found" = "new",
   ) {
-    this.#phase = phase;
     this.#paths = paths;
     this.#isThisHost = ["", "/"].includes(machine.root);
     this.#store = new AgentStore(paths.onHost(paths.fake));
@@ -54,6 +53,9 @@ export class JujuUnit implements Unit {
     this.#actions = new ActionRunner(this.#contexts, paths, this.#store);
     this.#timeoutMs = timeoutMs;
     this.#charm = charm;
+    const left = state === "new" ? [] : removalLeft(this.#store.read(), charm.metadata.endpoint);
+    this.#phase = state === "new" ? "new" : left.length > 0 ? "going" : "living";
+    this.#pending = left;
     this.name = this.#store.read().unit;
     this.charmFolder = paths.charm;
     this.jujuExec = paths.jujuExec;

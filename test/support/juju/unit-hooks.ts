@@ -17,6 +17,13 @@ export function removeHooks({ principal }: AgentState, endpoint: string): readon
   return [departed, ...names.map((name) => ({ name }))];
 }
 
+/** What is left of a unit's removal where the agent went away while one of its hooks had failed; none elsewhere. */
+export function removalLeft(state: AgentState, endpoint: string): readonly Hook[] {
+  const hooks = removeHooks(state, endpoint);
+  const failed = hooks.findIndex(({ name }) => name === state["failed-hook"]);
+  return failed === -1 ? [] : hooks.slice(failed);
+}
+
 /** The hooks of `juju refresh`. */
 export const refreshHooks: readonly Hook[] = [{ name: "upgrade-charm" }, { name: "config-changed" }];
 

@@ -3,7 +3,9 @@ import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { HookResult } from "./hook-runner.ts";
+import { localMachine } from "./local-machine.ts";
 import { temporaryUnit } from "./temporary-unit.ts";
+import { findUnit } from "./unit.ts";
 
 const ran = (results: readonly HookResult[]): readonly string[] =>
   results.filter(({ skipped }) => !skipped).map(({ hook }) => hook);
@@ -110,6 +112,19 @@ describe("a hook that fails", () => {
       "juju-info-relation-changed",
     ]);
     expect(await unit.status()).toEqual({ status: "active", message: "fine" });
+  });
+
+  it("of a removal is gone on with by an agent that was started anew on the same state", async () => {
+    const { unit, jujuDir, charm } = await temporaryUnit(
+      `[ "$JUJU_HOOK_NAME" != stop ] || [ -e "$CHARM_DIR/../cured" ]`,
+    );
+    await unit.deploy();
+    expect(ran(await unit.remove()).at(-1)).toBe("stop");
+
+    const again = await findUnit(localMachine(), { charm: await charm("exit 0"), jujuDir, name: unit.name });
+    await writeFile(join(jujuDir, "agents/unit-toy-0/cured"), "");
+    expect(ran(await again.remove())).toEqual(["stop", "remove"]);
+    expect(await again.status()).toEqual({ status: "terminated", message: "" });
   });
 
   it.each([

@@ -112,7 +112,10 @@ export async function createUnit(machine: Machine, options: UnitOptions): Promis
   return new JujuUnit(machine, paths, charm, options.hookTimeoutMs ?? 600_000);
 }
 
-/** A unit that was deployed on a machine before, with the state that it has there: on a copy of that machine, say. */
+/**
+ * A unit that was deployed on a machine before, with the state that it has there: on a copy of that machine, say. Where
+ * a hook of its removal had failed, `remove` goes on with that one.
+ */
 export async function findUnit(
   machine: Machine,
   options: Pick<UnitOptions, "charm" | "jujuDir" | "hookTimeoutMs"> & { readonly name: string },
@@ -120,5 +123,5 @@ export async function findUnit(
   const paths = unitPaths(machine.root, options.jujuDir ?? realJujuDir, options.name);
   const { juju } = readState(paths.onHost(posix.join(paths.fake, "state.json")));
   const charm = await readCharm(options.charm, juju);
-  return new JujuUnit(machine, paths, charm, options.hookTimeoutMs ?? 600_000, "living");
+  return new JujuUnit(machine, paths, charm, options.hookTimeoutMs ?? 600_000, "found");
 }
