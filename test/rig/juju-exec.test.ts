@@ -37,9 +37,10 @@ it("a service of a conductor can call juju-exec, which shares the machine lock a
     "systemd-run",
     "--unit=caller",
     ...call,
-    "touch /began; sleep 2; date +%s%N >/ended",
+    "touch /began; sleep 5; date +%s%N >/ended",
   ]);
-  await expect.poll(async () => (await conductor.exec(["test", "-e", "/began"])).code).toBe(0);
+  const hasBegun = async () => (await conductor.exec(["test", "-e", "/began"])).code;
+  await expect.poll(hasBegun, { timeout: 60_000 }).toBe(0);
   expect((await conductor.exec(["systemctl", "stop", "caller"])).code).toBe(0);
   const principal = await unit.runPrincipalHook("config-changed", "date +%s%N; cat /ended");
   const [began = "", ended = ""] = principal.stdout.trim().split("\n");
