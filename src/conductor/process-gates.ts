@@ -12,6 +12,8 @@ import { followWorkers, forksForRequests, type Workers, worksAlone } from "./wor
 const stableMs = 12_000;
 const workersMs = 60_000;
 const workerMs = 10_000;
+/** One look may meet the moment in which a dead worker's place is not filled yet. */
+const fewestLooks = 3;
 /** So many workers that came and went within seconds are no slow start. */
 const manyWorkers = 2;
 
@@ -51,7 +53,7 @@ async function isYoung(
 async function judgeWorkers(
   host: Host,
   subject: { service: string; unit: Conductor; status: UnitStatus },
-  { steady, lost, gone }: Workers,
+  { present, steady, lost, gone }: Workers,
   elapsed: Elapsed,
 ): Promise<GateState | undefined> {
   const { service, unit, status } = subject;
@@ -60,11 +62,11 @@ async function judgeWorkers(
   const forks = forksForRequests(words);
   if (!forks && lost.length > 0)
     return closed("operator", `${service} lost its worker ${lost.join(", ")}: it keeps its MainPID`, logs);
-  if (!isPast(stableMs, elapsed)) return undefined;
+  if (!isPast(stableMs, elapsed) || elapsed.looks + 1 < fewestLooks) return undefined;
   const kept = (workers: string) =>
     open(`MainPID ${status.mainPid}, ${workers}, ${status.restarts} automatic restarts`);
   if (forks) return kept("a process for each request");
-  if (await isYoung(host, status, steady, elapsed)) return undefined;
+  if (await isYoung(host, status, present, elapsed)) return undefined;
   if (steady.length > 0) return kept(steady.length === 1 ? "1 worker" : `${steady.length} workers`);
   if (gone > manyWorkers) return closed("operator", `${service} keeps losing its workers`, logs);
   if (await worksAlone(host, unit, words)) return kept("no workers of its own");

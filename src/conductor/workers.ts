@@ -7,6 +7,8 @@ import { childrenOf, programOf } from "./processes.ts";
 
 /** One look at the workers of a main process. */
 export interface Workers {
+  /** Those that run. */
+  readonly present: readonly number[];
   /** Those that run, where there was an earlier look only those that ran then as well. */
   readonly steady: readonly number[];
   /** Those that ran in two looks and are gone. */
@@ -42,7 +44,7 @@ export function followWorkers(): (host: Host, mainPid: number) => Promise<Worker
     const steady = before === undefined ? now : now.filter((pid) => before.includes(pid));
     addAll(seen, now);
     if (before !== undefined) addAll(known, steady);
-    return { steady, lost: without(known, now), gone: without(seen, now).length };
+    return { present: now, steady, lost: without(known, now), gone: without(seen, now).length };
   };
 }
 

@@ -302,13 +302,13 @@ async function running(seconds: number, workers: number, more: Partial<FakeServi
 describe("a stable service", () => {
   const gate = stableGate("magnum-conductor", unit);
 
-  test("has kept its process for 12 s, with workers: no wait for one that runs for long", async () => {
+  test("has kept its process for 12 s, with workers: one that runs for long is looked at three times", async () => {
     const { host, waited } = await running(3_600, 3, { restarts: 2 });
     expect(await found(host, [gate])).toEqual({
       state: "open",
       detail: "MainPID 100, 3 workers, 2 automatic restarts",
     });
-    expect(waited()).toBe(0);
+    expect(waited()).toBe(2);
   });
 
   test("is waited for when it has just started", async () => {
@@ -383,6 +383,24 @@ describe("a stable service", () => {
       cure: "operator",
       reason: `magnum-conductor ${reason}`,
     });
+  });
+
+  test("is none when the first look meets the moment before a dead worker's place is filled", async () => {
+    const { host, waited } = await running(3_600, 1);
+    await host.fs.makeDirectory("/proc/201", { ...root, mode: "0755" });
+    const stat = (of: number, started: number) =>
+      host.fs.write(`/proc/${of}/stat`, `${of} (a) S ${"0 ".repeat(18)}${started * 100} 0\n`, root);
+    await Promise.all([stat(pid, 50), stat(201, 50 + 3_600)]);
+    const sleep = async (ms: number) => {
+      await host.sleep(ms);
+      if (waited() === 1) await setChildren(host, 200, 201);
+      if (waited() === 6) await setChildren(host, 200);
+    };
+    expect(await found({ ...host, sleep }, [gate])).toMatchObject({
+      state: "closed",
+      reason: "magnum-conductor lost its worker 201: it keeps its MainPID",
+    });
+    expect(waited()).toBe(6);
   });
 
   test("is none when no worker lives for a second, and that is known before the wait for one ends", async () => {

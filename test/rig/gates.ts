@@ -79,7 +79,7 @@ export function gateTests(recipe: RecipeName): void {
         site.conductor,
         `systemctl restart magnum-conductor
          pid=$(systemctl show -p MainPID --value magnum-conductor)
-         systemd-run --quiet --collect sh -c "for turn in $(seq -s ' ' 20); do sleep 6; pkill -KILL -n -P $pid; done"`,
+         systemd-run --quiet --collect sh -c "for turn in $(seq -s ' ' 30); do sleep 9; pkill -KILL -n -P $pid; done"`,
       );
       const { conductor: pid } = await mainPids(site.conductor);
       expect(await gate("magnum-conductor-stable")).toMatchObject({
