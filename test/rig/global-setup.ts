@@ -29,7 +29,10 @@ export async function teardown(): Promise<void> {
 
 async function packCharm(): Promise<void> {
   const charms = newest(["dist/*.charm"]);
-  const sources = newest(["{src,hooks,templates,build}/**/*", "{package,metadata,config,charmcraft}.*"]);
+  const sources = newest([
+    "{src,hooks,actions,templates,build}/**/*",
+    "{package,metadata,config,actions,charmcraft,icon}.*",
+  ]);
   if (charms > sources) return;
   const progress = progressOf("build");
   progress("packing the charm");
