@@ -87,6 +87,9 @@ export function eventsTests(recipe: RecipeName): void {
       echo '# changed' >> /tmp/deb/etc/init.d/magnum-conductor
       dpkg-deb -b /tmp/deb /tmp/changed.deb`;
 
+    // What makes a conductor of the rig of what the packages bring: no message bus, a database, one process of the API.
+    const configured = "/etc/magnum/magnum.conf /etc/magnum/magnum-api-uwsgi.ini";
+
     const software: readonly (readonly [title: string, damage: string, isGood: string])[] = [
       [
         "an uninstalled driver",
@@ -101,9 +104,14 @@ export function eventsTests(recipe: RecipeName): void {
       ["a reinstalled magnum-conductor", `${deb} -i /srv/debs/magnum-conductor_*.deb`, lookedAt],
       ["a magnum-conductor with another init script", `${changed}; ${deb} -i /tmp/changed.deb`, lookedAt],
       [
+        "a purged and reinstalled magnum-conductor",
+        `${deb} --purge magnum-conductor; ${deb} -i /srv/debs/magnum-conductor_*.deb; systemctl enable --now magnum-conductor`,
+        `${lookedAt} && [ $(started conductor) -ge 1 ]`,
+      ],
+      [
         "a purged and reinstalled magnum-common, with all of /etc/magnum",
-        `cp -a /etc/magnum/magnum.conf /root/; ${deb} --purge --force-depends magnum-conductor magnum-common
-         ${deb} -i /srv/debs/*.deb; cp -a /root/magnum.conf /etc/magnum/`,
+        `mkdir /root/kept; cp -a ${configured} /root/kept; ${deb} --purge --force-depends magnum-conductor magnum-common
+         ${deb} -i /srv/debs/*.deb; cp -a /root/kept/* /etc/magnum/`,
         `[ -s ${kubeconfig} ] && [ -s ${dropIn} ] && [ $(started conductor) -gt 1 ]`,
       ],
     ];
