@@ -22,7 +22,7 @@ describeRig(
     });
     afterAll(() => matrix?.end());
 
-    it.concurrent.each(names)("%s: one next run converges", { timeout: 900_000 }, async (operation) => {
+    it.concurrent.each(names)("%s: one next run converges", { timeout: 1_800_000 }, async (operation) => {
       const counted = await matrix.count(operation);
       const verdicts: Verdict[] = [];
       for (const point of sampleOf(operation, counted, victims))

@@ -1,3 +1,4 @@
+import { unheldChanges } from "./faults/unheld-changes.ts";
 import { unheldTests } from "./unheld.ts";
 
-unheldTests("bookworm");
+unheldTests("bookworm", unheldChanges);

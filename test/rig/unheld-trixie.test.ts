@@ -1,3 +1,7 @@
+import { unheldChanges } from "./faults/unheld-changes.ts";
 import { unheldTests } from "./unheld.ts";
 
-unheldTests("trixie");
+unheldTests(
+  "trixie",
+  unheldChanges.filter(({ dependsOn }) => dependsOn !== undefined),
+);

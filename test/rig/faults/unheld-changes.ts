@@ -18,6 +18,8 @@ export interface UnheldChange {
    * broken is not of the change, so that they can't run as before until it is cured.
    */
   readonly processes: "kept" | "restarted" | "lost";
+  /** The part of the distribution that decides how it ends: such a change is tried on every recipe, others on one. */
+  readonly dependsOn?: "Python" | "pip" | "systemd" | "oslo.config" | "magnum-api";
   /** Repairs what was broken; the option is then put right as well. */
   cure?(conductor: Conductor): Promise<unknown>;
 }
@@ -67,12 +69,14 @@ export const unheldChanges: readonly UnheldChange[] = [
     change: (conductor) => serveWheel(conductor, "import-fails"),
     names: /driver-enumerated|can't load its drivers/,
     processes: "kept",
+    dependsOn: "Python",
   },
   {
     title: "a driver that kills the conductor at its start",
     change: (conductor) => serveWheel(conductor, "kills-the-conductor"),
     names: /reverted, (service:magnum-conductor|magnum-conductor-stable): /,
     processes: "restarted",
+    dependsOn: "systemd",
   },
   {
     title: "a driver that kills the conductor 8 s after its start",
@@ -85,6 +89,7 @@ export const unheldChanges: readonly UnheldChange[] = [
     change: (conductor) => serveWheel(conductor, "kills-the-api"),
     names: /reverted, (service:magnum-api|magnum-api-stable|magnum-api-answers): /,
     processes: "restarted",
+    dependsOn: "magnum-api",
   },
   {
     title: "a helm that segfaults",
@@ -103,6 +108,7 @@ export const unheldChanges: readonly UnheldChange[] = [
     change: (conductor) => foreignDropIn(conductor, "[conductor]\\nworkers = many\\n"),
     names: /\[conductor\] workers in .*99-operator/,
     processes: "kept",
+    dependsOn: "oslo.config",
     cure: removeForeign,
   },
   {
@@ -110,18 +116,22 @@ export const unheldChanges: readonly UnheldChange[] = [
     change: (conductor) => foreignDropIn(conductor, "[capi_helm\\nno assignment\\n"),
     names: /magnum-conductor-options|Failed to parse|ParseError/,
     processes: "kept",
+    dependsOn: "oslo.config",
     cure: removeForeign,
   },
   fullDisk("/etc/magnum", /\/etc\/magnum\/magnum.conf.d|free space/, () => chart),
   fullDisk("/var/lib/magnum-capi-helm", /\/var\/lib\/magnum-capi-helm|free space/, () => chart),
   fullDisk("/usr/local/bin", /\/usr\/local\/bin|free space/, otherHelm),
   // pip takes the old driver away before it finds no room for the new one, and puts it back.
-  fullDisk(
-    "/usr/local/lib/python3.*/dist-packages",
-    /pip-package:magnum-capi-helm/,
-    () => ({ "driver-version": "1.3.0" }),
-    "restarted",
-  ),
+  {
+    ...fullDisk(
+      "/usr/local/lib/python3.*/dist-packages",
+      /pip-package:magnum-capi-helm/,
+      () => ({ "driver-version": "1.3.0" }),
+      "restarted",
+    ),
+    dependsOn: "pip",
+  },
   {
     title: "a restart that hangs once",
     change: async (conductor) => {
@@ -132,6 +142,7 @@ export const unheldChanges: readonly UnheldChange[] = [
     },
     names: /service:magnum-conductor|restart magnum-conductor/,
     processes: "restarted",
+    dependsOn: "systemd",
     cure: noOverride,
   },
   {
