@@ -134,9 +134,9 @@ export function eventsTests(recipe: RecipeName): void {
           systemctl start magnum-capi-helm-watch.service; umount /etc/magnum`,
         isGood: `[ -s ${dropIn} ]`,
         fromEnd: true,
-        limitSeconds: 150,
+        limitSeconds: 240,
       });
-      note("a directory that was read-only", repair, 150_000);
+      note("a directory that was read-only", repair, 240_000);
       expect(repair.starts).toEqual(none);
     });
 
