@@ -13,7 +13,7 @@ const stableMs = 12_000;
 const workersMs = 60_000;
 const workerMs = 10_000;
 /** One look may meet the moment in which a dead worker's place is not filled yet. */
-const fewestLooks = 3;
+const fewestLooks = 2;
 /** So many workers that came and went within seconds are no slow start. */
 const manyWorkers = 2;
 

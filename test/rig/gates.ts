@@ -82,10 +82,14 @@ export function gateTests(recipe: RecipeName): void {
          systemd-run --quiet --collect sh -c "for turn in $(seq -s ' ' 30); do sleep 9; pkill -KILL -n -P $pid; done"`,
       );
       const { conductor: pid } = await mainPids(site.conductor);
-      expect(await gate("magnum-conductor-stable")).toMatchObject({
-        state: "closed",
-        reason: expect.stringMatching(/^magnum-conductor lost its worker \d+: it keeps its MainPID$/),
-      });
+      // A busy machine may miss one death, not all.
+      const options = { timeout: 240_000, interval: 100 };
+      await expect
+        .poll(() => gate("magnum-conductor-stable"), options)
+        .toMatchObject({
+          state: "closed",
+          reason: expect.stringMatching(/^magnum-conductor lost its worker \d+: it keeps its MainPID$/),
+        });
       expect((await mainPids(site.conductor)).conductor).toBe(pid);
       await sh(site.conductor, "systemctl restart magnum-conductor");
       expect(await gate("magnum-conductor-stable")).toMatchObject({ state: "open" });
