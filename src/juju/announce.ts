@@ -1,3 +1,4 @@
+import { deferredServices } from "../conductor/deferred.ts";
 import type { Ending } from "../conductor/graft.ts";
 import type { Progress } from "../reconcile/reconcile.ts";
 import { inLine, troubles } from "../reconcile/report.ts";
@@ -73,7 +74,9 @@ async function tell(ending: Ending): Promise<void> {
 /** Logs how a run ended, and sets the status and the workload version that it calls for. Gives the status. */
 export async function conclude(ending: Ending): Promise<UnitStatus> {
   await tell(ending);
-  if (ending.end === "report" && inLine(ending.report)) {
+  // The workload version is that of what runs.
+  const isRunning = ending.end === "report" && deferredServices(ending.report).length === 0;
+  if (isRunning && inLine(ending.report)) {
     await hookCommand("application-version-set", ["--", ending.config["driver-version"]]);
   }
   const status = statusFor(ending);
