@@ -33,11 +33,14 @@ function sentence(progress: Progress): string | undefined {
 
 /**
  * Tells what is being done, in order: in the status before the first write, and in the log.
- * `also`: told the same sentences, for an action's progress.
+ * `also`: told the same sentences, for an action's progress. `doingFirst`: the status, but while something is reverted.
  */
-export function announce(also: (text: string) => Promise<void> = async () => {}) {
+export function announce(
+  also: (text: string) => Promise<void> = async () => {},
+  doingFirst = "grafting the CAPI driver",
+) {
   let told = Promise.resolve();
-  let work = "grafting the CAPI driver";
+  let work = doingFirst;
   let shown = "";
   const watch = (progress: Progress) => {
     const text = sentence(progress);
