@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { apply, type Ending, healLast, plan, type Reported } from "../../src/conductor/graft.ts";
 import { readHealRecords } from "../../src/conductor/heal-log.ts";
+import { writeHold } from "../../src/conductor/hold.ts";
 import { paths } from "../../src/conductor/paths.ts";
 import { rollback } from "../../src/conductor/rollback.ts";
 import { isQuiet } from "../../src/conductor/signature.ts";
@@ -204,6 +205,19 @@ describe("a unit with a deferred restart", () => {
     expect(statusFor(await reported(healLast(host)))).toEqual(note);
     expect(restarts(host.commands)).toEqual([]);
   });
+});
+
+test("the latest word on restarts holds for the repair of what is in force while another wish is held", async () => {
+  const { host } = await grafted();
+  const wanted = wish(newChart);
+  const at = host.now().toISOString();
+  const trouble = { source: "g", reason: "r", remedy: "s", cure: "operator" } as const;
+  await writeHold(host, { ...trouble, kind: "reverted", at, wanted });
+  await host.fs.removeTree(paths.processes);
+  await host.fs.write(paths.dropIn, "# spoilt\n", { mode: "0644", uid: 0, gid: 0 });
+  await apply(host, wanted);
+  expect(await readText(host.fs, paths.dropIn)).toContain("0.25.1");
+  expect(restarts(host.commands)).toEqual([]);
 });
 
 describe("a service that is down while enable-auto-restarts is false", () => {
