@@ -3,20 +3,25 @@ import { parse } from "yaml";
 import * as z from "zod";
 import { findConductor } from "../conductor/conductor.ts";
 import { parseConfig } from "../conductor/config.ts";
+import { deferredServices } from "../conductor/deferred.ts";
 import { desiredState } from "../conductor/desired-state.ts";
+import { effectiveConfig } from "../conductor/effective-config.ts";
 import { apply, type Ending, lastWish, plan, type Reported, undo } from "../conductor/graft.ts";
 import { type HealLogQuery, readHealRecords } from "../conductor/heal-log.ts";
 import { showHold } from "../conductor/hold.ts";
+import { restartServices } from "../conductor/restart.ts";
 import { rollback } from "../conductor/rollback.ts";
+import { verify } from "../conductor/verify.ts";
 import type { Wish } from "../conductor/wish.ts";
 import { type Host, HostFault, readText } from "../host/host.ts";
-import { type GateResult, judge } from "../reconcile/gate.ts";
-import { allGates, type Progress } from "../reconcile/reconcile.ts";
+import type { GateResult } from "../reconcile/gate.ts";
+import type { Progress } from "../reconcile/reconcile.ts";
 import { inLine, type Report } from "../reconcile/report.ts";
 import { renderHealLog } from "./heal-log.ts";
 import {
   type Paint,
   paint,
+  renderEffectiveConfig,
   renderGates,
   renderHold,
   renderProgress,
@@ -125,21 +130,25 @@ function endWalk(call: Call, ending: Ending): number {
   return ending.end === "report" ? endReport(call, ending.report, ending) : endOther(call, ending);
 }
 
-async function verify(call: Call, wish: Wish): Promise<number> {
-  const { host } = call.world;
-  const thorough = { ...wish, askReleases: true };
-  const ending = await plan(host, thorough, progressOf(call));
+async function verified(call: Call, wish: Wish): Promise<number> {
+  const ending = await verify(call.world.host, wish, progressOf(call));
   if (ending.end !== "report") return endOther(call, ending);
-  const { report, config, unit } = ending;
-  const drift = report.outcomes.filter(({ outcome }) => outcome !== "unchanged").length;
-  const gates =
-    drift === 0 ? report.gates : await judge(host, allGates(desiredState(config, unit, thorough)));
-  const full: Report = { ...report, gates };
-  const good = inLine(full);
+  const { report } = ending;
+  const { gates } = report;
+  const drift = report.outcomes.filter(({ outcome }) => outcome === "drifted").length;
+  const good = inLine(report);
   const differs = drift === 0 ? "" : drift === 1 ? ", 1 resource differs" : `, ${drift} resources differ`;
-  const text = `${renderGates(gates, call.paint)}\n${summary(gates)}${differs}\n`;
-  say(call, { "in-line": good, ...full }, text);
+  const late = deferredServices(report);
+  const deferred = late.length === 0 ? "" : `, restart deferred: ${late.join(", ")}`;
+  const text = `${renderGates(gates, call.paint)}\n${summary(gates)}${differs}${deferred}\n`;
+  say(call, { "in-line": good, ...report }, text);
   return good ? exit.inLine : exit.drift;
+}
+
+async function showEffectiveConfig(call: Call): Promise<number> {
+  const services = await effectiveConfig(call.world.host);
+  say(call, { services }, renderEffectiveConfig(services));
+  return services.every(({ error }) => error === undefined) ? exit.inLine : exit.drift;
 }
 
 function summary(gates: readonly GateResult[]): string {
@@ -200,6 +209,12 @@ async function run(call: Call, request: Run): Promise<number> {
   if (call.verb === "remove") return await remove(call);
   if (call.verb === "heal-log") return await healLog(call, request);
   if (call.verb === "rollback") return await back(call, request.to);
+  if (call.verb === "show-effective-config") return await showEffectiveConfig(call);
+  if (call.verb === "restart-services") {
+    const ending = await restartServices(host, request, { watch: progressOf(call) });
+    // What is held back is no fault of a restart.
+    return ending.end === "report" ? endReport(call, ending.report) : endOther(call, ending);
+  }
   const wish = await wishFor(host, request.config);
   if (call.verb === "plan") return endWalk(call, await plan(host, wish, progressOf(call)));
   if (call.verb === "apply")
@@ -207,7 +222,7 @@ async function run(call: Call, request: Run): Promise<number> {
       call,
       await apply(host, wish, { watch: progressOf(call), explicit: true, trigger: "capi-graft apply" }),
     );
-  return call.verb === "verify" ? await verify(call, wish) : await status(call, wish);
+  return call.verb === "verify" ? await verified(call, wish) : await status(call, wish);
 }
 
 /** The command `capi-graft`: reads its arguments, does one verb, gives the exit code. Throws for our defects only. */

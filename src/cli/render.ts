@@ -1,4 +1,5 @@
 import type { Refusal } from "../conductor/config.ts";
+import type { EffectiveConfig } from "../conductor/effective-config.ts";
 import type { Hold } from "../conductor/hold.ts";
 import type { Cure } from "../host/host.ts";
 import type { GateResult } from "../reconcile/gate.ts";
@@ -87,6 +88,20 @@ export function renderReport(report: Report, color: Paint): string {
   const parts = [headline(report, lines.length), ...lines];
   if (report.gates.length > 0) parts.push("gates:", renderGates(report.gates, color));
   return `${parts.join("\n")}\n`;
+}
+
+/** The options of each service, with the file that each value comes from. */
+export function renderEffectiveConfig(services: readonly EffectiveConfig[]): string {
+  const lines = services.flatMap(({ service, drivers, options, error }) => [
+    `${service}:`,
+    ...(error === undefined ? [`  drivers: ${drivers.join(", ")}`] : [`  ERROR: ${error}`]),
+    ...Object.entries(options).map(([name, it]) =>
+      "error" in it
+        ? `  ${name}: ${it.error}`
+        : `  ${name} = ${it.value}${it.file === "" ? "" : `  (${it.file})`}`,
+    ),
+  ]);
+  return `${lines.join("\n")}\n`;
 }
 
 /** What holds a wish back, and how the way back went. */

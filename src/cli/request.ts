@@ -1,6 +1,16 @@
 import { parseArgs } from "node:util";
 
-const verbs = ["plan", "apply", "verify", "status", "heal-log", "rollback", "remove"] as const;
+const verbs = [
+  "plan",
+  "apply",
+  "verify",
+  "status",
+  "show-effective-config",
+  "restart-services",
+  "heal-log",
+  "rollback",
+  "remove",
+] as const;
 
 /** What `capi-graft` can be asked to do. */
 export type Verb = (typeof verbs)[number];
@@ -16,6 +26,8 @@ export interface Run {
   readonly since: string | undefined;
   /** Of rollback: "previous", or a driver's version. */
   readonly to: string;
+  /** Of restart-services: only those that have not read what is in force. */
+  readonly deferredOnly: boolean;
 }
 
 /** A command line, understood; or help; or wrong use with the reason. */
@@ -26,22 +38,23 @@ export const help = `capi-graft - keep the Cluster API driver grafted onto this 
 
 usage: capi-graft VERB [--json] [--config FILE]
 
-  plan      show what differs from the desired state, old and new; write nothing
-  apply     bring the unit in line: change what differs, restart what must be
-  verify    run every gate from the daemons' point of view; write nothing
-  status    show what is installed and the last desired state
-  heal-log  show what was repaired here, why and how; write nothing
-  rollback  go back to an earlier state, and stay there
-  remove    take back everything that was ever changed here
+  plan                   show what differs, old and new; write nothing
+  apply                  bring the unit in line: change and restart what must be
+  verify                 run every gate as the daemons see it; write nothing
+  status                 show what is installed and the last desired state
+  show-effective-config  show options as the daemons resolve them, and whence
+  restart-services       restart the services: proved before, watched after
+  heal-log               show what was repaired here, why and how
+  rollback               go back to an earlier state, and stay there
+  remove                 take back everything that was ever changed here
 
-  --config FILE  options as YAML, named as in juju config; kubeconfig is the
-                 path of a file. Without it: what Juju last applied here.
-  --limit N, --since TIME
-                 of heal-log: the last N records, or those from TIME (ISO) on
-  --to previous|VERSION
-                 of rollback: what was in force before, or another driver
-  --json         one JSON document on standard output, for pipelines
-  --help         this text
+  --config FILE          options as YAML, named as in juju config; kubeconfig is
+                         the path of a file. Without it: what Juju last applied.
+  --limit N, --since TIME  of heal-log: the last N records, those from TIME on
+  --to previous|VERSION  of rollback: what was before, or another driver
+  --deferred-only        of restart-services: only those with a deferred restart
+  --json                 one JSON document on standard output, for pipelines
+  --help                 this text
 
 exit code: 0 in line, 2 drift or a closed gate, 1 error, 64 wrong use
 `;
@@ -93,6 +106,7 @@ export function parseRequest(args: readonly string[]): Request {
         limit: { type: "string" },
         since: { type: "string" },
         to: { type: "string" },
+        "deferred-only": { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },
     });
@@ -104,7 +118,10 @@ export function parseRequest(args: readonly string[]): Request {
     if (reason !== undefined) return { kind: "wrong", reason };
     const { json = false, config, since, to = "previous" } = values;
     const limit = values.limit === undefined ? undefined : Number(values.limit);
-    return { kind: "run", verb, json, config, limit, since, to };
+    const deferredOnly = values["deferred-only"] === true;
+    if (deferredOnly && verb !== "restart-services")
+      return { kind: "wrong", reason: "--deferred-only is for restart-services" };
+    return { kind: "run", verb, json, config, limit, since, to, deferredOnly };
   } catch (error) {
     return { kind: "wrong", reason: error instanceof Error ? error.message : String(error) };
   }

@@ -8,12 +8,21 @@ import { keptInAll, type Originals, originals } from "../resources/originals.ts"
 import { showUnit } from "../resources/systemctl.ts";
 import { type Conductor, findConductor } from "./conductor.ts";
 import { type Config, parseConfig } from "./config.ts";
+import { isDeferral } from "./deferred.ts";
 import { desiredState, isReadByDaemons, pruneStore } from "./desired-state.ts";
 import { endHold, type Hold, writeHold } from "./hold.ts";
 import { paths, services } from "./paths.ts";
 import { putOnProbation } from "./probation.ts";
 import { revertedState } from "./undone-state.ts";
-import { committedWish, commitWish, isSameWish, keepPrevious, previousWish, type Wish } from "./wish.ts";
+import {
+  committedWish,
+  commitWish,
+  defersRestarts,
+  isSameWish,
+  keepPrevious,
+  previousWish,
+  type Wish,
+} from "./wish.ts";
 
 const changeJournal = journal<Wish>(paths.transaction);
 const beforeImages: Originals = originals(paths.transaction);
@@ -64,7 +73,7 @@ function opening(host: Host, wish: Wish, unit: Conductor, desired: DesiredState)
 }
 
 function isDeliberate(gate: string): boolean {
-  return /-not-(paused|stopped)$/.test(gate);
+  return /-not-(paused|stopped)$/.test(gate) || isDeferral(gate);
 }
 
 /**
@@ -146,7 +155,10 @@ async function revert(
   const at = host.now().toISOString();
   const hold: Hold = { ...failure, kind: "reverted", at, wanted: entry.wish };
   if ("missing" in unit) return { report: forward ?? nothingDone, hold };
-  const before = await revertedState(host, unit, beforeImages, entry.running);
+  const before = await revertedState(host, unit, beforeImages, {
+    running: entry.running,
+    defers: defersRestarts(entry.wish),
+  });
   const back = await reconcile(host, before, "apply", watch, { policy: "heal" });
   await host.fs.removeTree(paths.staging);
   const end = { report: forward ?? back, hold, back };

@@ -2,7 +2,7 @@
 
 Argument: a JSON object with "args" (the daemon's configuration arguments), "options" (pairs of group and name) and
 "preferred" (the file to name where several set the same value); "directories", where given, stand in for the drop-in
-directories that oslo.config reads by default.
+directories that oslo.config reads by default; "groups", where given, are asked for with all their options.
 """
 
 import sys
@@ -75,6 +75,25 @@ def origin(files, group, name, value, preferred):
     return (equal or setting or [""])[-1]
 
 
+def is_secret(conf, group, name):
+    """Whether the daemon itself keeps this value out of its log. oslo.config has no public way to ask."""
+    try:
+        return bool(conf[group]._group._opts[name]["opt"].secret)
+    except Exception:
+        return False
+
+
+def registered(conf, groups):
+    """The options that the daemon knows in these groups; none of a group that it does not know."""
+    for group in groups:
+        try:
+            names = list(conf[group])
+        except Exception:
+            continue
+        for name in names:
+            yield group, name
+
+
 def resolve(conf, files, group, name, preferred):
     """The value that the daemon gets, as text, and the file that it comes from ("" for a default)."""
     try:
@@ -82,10 +101,11 @@ def resolve(conf, files, group, name, preferred):
     except Exception as error:
         return {"error": short(error)}
     text = ",".join(value) if isinstance(value, list) else str(value)
-    return {"value": text, "file": origin(files, group, name, text, preferred)}
+    shown = "****" if text and is_secret(conf, group, name) else text
+    return {"value": shown, "file": origin(files, group, name, text, preferred)}
 
 
-def look(args, options, preferred, directories):
+def look(args, options, preferred, directories, groups):
     view = {"drivers": [], "options": {}}
     try:
         conf = parse(args, directories)
@@ -100,9 +120,11 @@ def look(args, options, preferred, directories):
     wrong = refused(conf, files)
     if wrong is not None:
         view["configError"] = wrong
+    options = [*options, *registered(conf, groups)]
     view["options"] = {"%s.%s" % (g, n): resolve(conf, files, g, n, preferred) for g, n in options}
     return view
 
 
 request = json.loads(sys.argv[1])
-print(json.dumps(look(request["args"], request["options"], request["preferred"], request.get("directories"))))
+directories, groups = request.get("directories"), request.get("groups", [])
+print(json.dumps(look(request["args"], request["options"], request["preferred"], directories, groups)))

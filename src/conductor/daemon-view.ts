@@ -4,7 +4,7 @@ import program from "./daemon-view.py";
 import { liveRoots, type Roots } from "./roots.ts";
 
 /** One option as a daemon resolves it: its value as text, and the file it comes from ("" for a default). */
-type ResolvedOption = { readonly value: string; readonly file: string } | { readonly error: string };
+export type ResolvedOption = { readonly value: string; readonly file: string } | { readonly error: string };
 
 /** What a daemon would see if it started now. */
 export interface DaemonView {
@@ -24,7 +24,8 @@ export type OptionKey = readonly [group: string, name: string];
 
 /**
  * Asks the daemons' own Magnum and oslo.config, as their user: which drivers load, and to what each option resolves.
- * `args` are a daemon's configuration arguments, `roots` what it is shown: the unit itself, or a staged copy. A view that can't be had says so in `configError`.
+ * `args` are a daemon's configuration arguments, `roots` what it is shown: the unit itself, or a staged copy; `groups`
+ * are asked for with all their options. A view that can't be had says so in `configError`.
  */
 export async function viewAsDaemon(
   host: Host,
@@ -32,10 +33,12 @@ export async function viewAsDaemon(
   args: readonly string[],
   options: readonly OptionKey[],
   roots: Roots = liveRoots,
+  groups: readonly string[] = [],
 ): Promise<DaemonView> {
   const staged = roots.packages !== undefined;
   const directories = staged ? [roots.dropInDirectory] : undefined;
-  const request = JSON.stringify({ args, options, preferred: roots.dropIn, directories });
+  const whole = groups.length === 0 ? {} : { groups };
+  const request = JSON.stringify({ args, options, preferred: roots.dropIn, directories, ...whole });
   // stevedore would remember the staged drivers in the daemon's home.
   const packages = staged ? [`PYTHONPATH=${roots.packages}`, `XDG_CACHE_HOME=${roots.packages}/none`] : [];
   const argv = [...asDaemon(unit, undefined, packages), unit.python, "-", request];

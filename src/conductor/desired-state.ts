@@ -15,6 +15,7 @@ import { recordProcess, type ServiceInput, service } from "../resources/service.
 import { store } from "../resources/store.ts";
 import type { Conductor } from "./conductor.ts";
 import type { Config } from "./config.ts";
+import { deferralGate, unlessDeferred } from "./deferred.ts";
 import { daemonOptions, describeDropIn, renderDropIn } from "./drop-in.ts";
 import { driverEntryPoint, gatesNotChecked, helmOnPathGate, showArgsGate, viewGates } from "./gates.ts";
 import { helmIdleGate, pendingReleasesGate } from "./helm-work.ts";
@@ -193,9 +194,12 @@ export function desiredState(
     ...viewGates(unit, options, roots),
     helmOnPathGate(unit, helm.version, roots),
   ];
-  const beforeRestart = proof();
   const releases = pendingReleasesGate(unit, placement.askReleases === true);
-  const running = daemons(unit, driver, wantedBy(dropIn));
+  const defers = !config["enable-auto-restarts"];
+  const beforeRestart = proof();
+  const running = daemons(unit, driver, wantedBy(dropIn)).map((it) =>
+    restartable(it, driver, beforeRestart, defers),
+  );
   return {
     resources: [
       pipPackage(driver, kept),
@@ -203,14 +207,7 @@ export function desiredState(
       ...files(config, unit, dropIn, kept),
       ...command(placement, kept),
       ...watch(placement, config, unit, kept),
-      ...running.map((it) =>
-        service({
-          ...it,
-          mustRun: true,
-          gates: [...it.gates, ...beforeRestart],
-          follows: [`pip-package:${driver.name}`],
-        }),
-      ),
+      ...running,
     ],
     stage: async (host, changes) => {
       if (!changes.some(({ id }) => isReadByDaemons(id))) return [];
@@ -223,13 +220,30 @@ export function desiredState(
         driver: changing.has(`pip-package:${driver.name}`) ? driver : undefined,
         helm: changing.has(`helm:${helm.path}`) ? helm : undefined,
       });
-      const idle = changing.has(`service:${services.conductor}`) ? [helmIdleGate()] : [];
+      const restarts = changing.has(`service:${services.conductor}`) && !defers;
+      const idle = restarts ? [helmIdleGate()] : [];
       return [...proof(roots).map((gate) => inLiveWords(gate, roots)), ...idle];
     },
     settleGates: restGates(unit),
-    exitGates: [...proof(), liveGate(unit, helm.version), releases, ...gatesNotChecked],
+    exitGates: [
+      ...proof(),
+      unlessDeferred(liveGate(unit, helm.version), running),
+      releases,
+      ...gatesNotChecked,
+    ],
     notes: leftoverGates(unit, markers),
   };
+}
+
+/** A daemon as a resource that is restarted once `proof` holds, or is left alone. */
+function restartable(daemon: Daemon, driver: PipPackage, proof: readonly Gate[], defers: boolean): Resource {
+  return service({
+    ...daemon,
+    mustRun: true,
+    gates: [...daemon.gates, ...proof],
+    follows: [`pip-package:${driver.name}`],
+    ...(defers ? { deferral: deferralGate(daemon.unit) } : {}),
+  });
 }
 
 function files(config: Config, unit: Conductor, dropIn: string, kept: Originals): readonly Resource[] {

@@ -2,7 +2,7 @@ import type { Host } from "../host/host.ts";
 import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import { showUnit } from "../resources/systemctl.ts";
 import { asDaemon, type Conductor } from "./conductor.ts";
-import { type DaemonView, viewAsDaemon } from "./daemon-view.ts";
+import { type DaemonView, type OptionKey, viewAsDaemon } from "./daemon-view.ts";
 import type { DaemonOption } from "./drop-in.ts";
 import { paths, services } from "./paths.ts";
 import { liveRoots, type Roots } from "./roots.ts";
@@ -69,6 +69,24 @@ export function showArgsGate(unit: Conductor, roots: Roots = liveRoots): Gate {
       return closed("operator", reason, `look at ${paths.conductorDefaults} and ${paths.openstackDefaults}`);
     },
   };
+}
+
+/**
+ * What a service of the unit would see if it started now, with its own configuration arguments: these options, and all
+ * of these groups.
+ */
+export async function viewOfService(
+  host: Host,
+  unit: Conductor,
+  service: string,
+  options: readonly OptionKey[],
+  groups: readonly string[],
+): Promise<DaemonView> {
+  const takesArguments = service === services.conductor || unit.apiTakesConfigArguments;
+  const init = service === services.conductor ? liveRoots.conductorInit : liveRoots.apiInit;
+  const args = takesArguments ? await showArgs(host, unit, init) : { words: [] };
+  const words = "words" in args ? configArguments(args.words) : [];
+  return await viewAsDaemon(host, unit, words, options, liveRoots, groups);
 }
 
 /** Asks for a daemon's view once, however many gates need it. */

@@ -13,7 +13,7 @@ import { rememberConductor, repairFromMemory } from "./quick-repair.ts";
 import { logRevert } from "./revert-log.ts";
 import { sweepTemporaryFiles } from "./sweep.ts";
 import { recordWhatRuns, undoneState } from "./undone-state.ts";
-import { committedWish, isSameWish, placementOf, previousWish, type Wish } from "./wish.ts";
+import { committedWish, isSameWish, placementOf, previousWish, type Wish, withRestartsOf } from "./wish.ts";
 
 /** How a walk ended: refused before it began, with nothing to work on, held back, or with a report. */
 export type Ending =
@@ -160,7 +160,10 @@ async function applyAlone(host: Host, wish: Wish, options: ApplyOptions): Promis
   if (there.end !== "ready") return there;
   // Another release of the charm would make something else of it, which is the change that is held back.
   if (!isAsRendered(kept, there.config)) return { end: "held", hold };
-  return { ...(await bringAbout(host, { ...kept, ...placementOf(wish) }, there, options)), hold };
+  // What is in force is healed, but the latest word on restarts holds.
+  const restarts = at.config["enable-auto-restarts"];
+  const latest = { ...there, config: { ...there.config, "enable-auto-restarts": restarts } };
+  return { ...(await bringAbout(host, { ...kept, ...placementOf(wish) }, latest, options)), hold };
 }
 
 function isAsRendered({ rendered }: Wish, config: Config): boolean {
@@ -232,13 +235,14 @@ async function takeBack(
   options: ApplyOptions,
 ): Promise<Reported | undefined> {
   const previous = await previousWish(host);
-  const at = previous === undefined ? undefined : await ready(host, { ...previous, ...placementOf(wish) });
-  if (previous === undefined || at?.end !== "ready") return undefined;
+  if (previous === undefined) return undefined;
+  const earlier = { ...withRestartsOf(previous, wish), ...placementOf(wish) };
+  const at = await ready(host, earlier);
+  if (at.end !== "ready") return undefined;
   const { watch = () => {}, trigger = "capi-graft" } = options;
   const began = host.now();
   watch({ step: "reverting", because: failure });
   const { config, unit } = at;
-  const earlier = { ...previous, ...placementOf(wish) };
   const rendered = { ...earlier, rendered: renderedBy(config) };
   const end = await change(host, { wish: rendered, config, unit }, watch, async () => {
     await options.settled?.(config, unit);

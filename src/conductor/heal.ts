@@ -6,6 +6,7 @@ import type { Change } from "../reconcile/resource.ts";
 import { type Witness, witness } from "./cause.ts";
 import type { Conductor } from "./conductor.ts";
 import type { Config } from "./config.ts";
+import { isDeferred } from "./deferred.ts";
 import { desiredState, recordDaemons } from "./desired-state.ts";
 import { type Fuse, fuseFor } from "./fuse.ts";
 import { appendHealRecord, asLogged, type HealRecord, healRecordOf, readHealRecords } from "./heal-log.ts";
@@ -98,7 +99,7 @@ interface Told {
 }
 
 async function log(host: Host, report: Report, about: Told): Promise<void> {
-  if (report.outcomes.every(({ outcome }) => outcome === "unchanged")) return;
+  if (report.outcomes.every((it) => it.outcome === "unchanged" || isDeferred(it))) return;
   const seconds = Math.max(0, (host.now().getTime() - about.began.getTime()) / 1000);
   const { trigger, cause } = about;
   const record = healRecordOf(report, { at: about.began.toISOString(), trigger, cause, seconds });

@@ -125,6 +125,7 @@ export const optionSchemas = {
   "self-heal": z.boolean("true or false"),
   "self-heal-limit": between(1, 100, "repairs"),
   "self-heal-window": between(1, 1440, "minutes"),
+  "enable-auto-restarts": z.boolean("true or false"),
 } as const;
 
 /** Name of an option, as in `juju config`. */
@@ -212,5 +213,11 @@ export const optionDeclarations: Readonly<Record<OptionName, OptionDeclaration>>
     type: "int",
     default: 60,
     description: "The time over which self-heal-limit counts, in minutes.",
+  },
+  "enable-auto-restarts": {
+    type: "boolean",
+    default: true,
+    description:
+      "Whether services are restarted when they have to read something new. false: all is written and the services are left alone, neither restarted nor started, until the action restart-services is run; the status names them. Set to true again, what was deferred is restarted at once.",
   },
 };

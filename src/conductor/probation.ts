@@ -11,6 +11,8 @@ interface Probation {
   readonly wish: string;
   /** When the services have polled for the first time, milliseconds since the epoch. */
   readonly dueAt: number;
+  /** Set where it is not taken back, only reported. */
+  readonly stays?: true;
 }
 
 async function read(host: Host): Promise<Probation | undefined> {
@@ -18,13 +20,22 @@ async function read(host: Host): Promise<Probation | undefined> {
   return text === undefined ? undefined : (JSON.parse(text) as Probation);
 }
 
-/** Puts a change that restarted a service on probation, until that service has polled. */
-export async function putOnProbation(host: Host, wish: Wish, report: Report): Promise<void> {
+/**
+ * Puts a change that restarted a service on probation, until that service has polled. Without `takesBack` a second look
+ * is made then, and that is all.
+ */
+export async function putOnProbation(
+  host: Host,
+  wish: Wish,
+  report: Report,
+  { takesBack = true }: { readonly takesBack?: boolean } = {},
+): Promise<void> {
   const restarted = report.outcomes.some(
     ({ id, outcome }) => id.startsWith("service:") && outcome === "changed",
   );
   if (!restarted) return;
-  const probation: Probation = { wish: wishDigest(wish), dueAt: host.now().getTime() + firstPollMs };
+  const dueAt = host.now().getTime() + firstPollMs;
+  const probation: Probation = { wish: wishDigest(wish), dueAt, ...(takesBack ? {} : { stays: true }) };
   await host.fs.write(paths.probation, `${JSON.stringify(probation)}\n`, ownership(root, "0600"));
 }
 
@@ -42,7 +53,7 @@ export async function endProbation(host: Host, wish: Wish, report: Report): Prom
   if (probation === undefined) return undefined;
   const isOver = host.now().getTime() >= probation.dueAt;
   if (isOver || probation.wish !== wishDigest(wish)) await host.fs.remove(paths.probation);
-  if (!isOver || probation.wish !== wishDigest(wish)) return undefined;
+  if (!isOver || probation.wish !== wishDigest(wish) || probation.stays === true) return undefined;
   const [gate] = closedOf(report.gates).filter(({ id, cure }) => id.endsWith("-log") && cure === "operator");
   if (gate === undefined) return undefined;
   return { source: gate.id, reason: gate.reason, remedy: gate.remedy, cure: gate.cure };

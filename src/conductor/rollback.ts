@@ -14,7 +14,7 @@ import {
 import { appendUnlessSaid } from "./heal.ts";
 import { healRecordOf } from "./heal-log.ts";
 import { endHold, type Hold, readHold, writeHold } from "./hold.ts";
-import { committedWish, isSameWish, placementOf, previousWish, type Wish } from "./wish.ts";
+import { committedWish, isSameWish, placementOf, previousWish, type Wish, withRestartsOf } from "./wish.ts";
 
 /** What a unit can be rolled back to: the generation before the present one, or the present one with another driver. */
 export type RollbackTarget = "previous" | { readonly driver: string };
@@ -33,7 +33,7 @@ async function rollbackAlone(host: Host, to: RollbackTarget, options: ApplyOptio
   if (before?.end === "no-conductor") return before;
   const unfinished = before?.end === "ready" ? await finish(host, before, options) : undefined;
   if (unfinished !== undefined) return unfinished;
-  const wish = await targetOf(host, to);
+  const wish = withRestartsOf(await targetOf(host, to), wanted);
   const at = await ready(host, wish);
   if (at.end !== "ready") return at;
   const held = await readHold(host);

@@ -9,6 +9,7 @@ import { root } from "../resources/owner.ts";
 import { packageAsBefore } from "../resources/pip-package.ts";
 import { recordProcess, service } from "../resources/service.ts";
 import type { Conductor } from "./conductor.ts";
+import { deferralGate } from "./deferred.ts";
 import { daemons, driverPackage, firstOriginals, markers, type Wanted } from "./desired-state.ts";
 import { paths } from "./paths.ts";
 import { stableGate } from "./process-gates.ts";
@@ -62,12 +63,15 @@ export async function undoneState(
   return { resources: resources(running), exitGates: [] };
 }
 
-/** The unit as it was when a change began, out of what the change's journal kept; services that ran run again. */
+/**
+ * The unit as it was when a change began, out of what the change's journal kept; services that ran run again, but where
+ * `defers` says that all services are left alone.
+ */
 export async function revertedState(
   host: Host,
   unit: Conductor,
   kept: Originals,
-  running: readonly string[],
+  { running, defers }: { readonly running: readonly string[]; readonly defers: boolean },
 ): Promise<DesiredState> {
   const block = (path: string) => blockAsBefore(host, { path, markers, originals: kept });
   const resources = await asBefore(host, unit, kept, {
@@ -75,10 +79,15 @@ export async function revertedState(
     apiBlock: await block(paths.apiDefaults),
   });
   return {
-    resources: resources(running),
-    settleGates: running.map((name) => stableGate(name, unit)),
+    resources: defers ? resources([]).map(leftAlone) : resources(running),
+    settleGates: defers ? [] : running.map((name) => stableGate(name, unit)),
     exitGates: [],
   };
+}
+
+function leftAlone(resource: Resource): Resource {
+  if (!resource.id.startsWith("service:")) return resource;
+  return { ...resource, deferral: deferralGate(resource.id.slice("service:".length)) };
 }
 
 async function asBefore(

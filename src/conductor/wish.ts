@@ -21,6 +21,19 @@ export function placementOf({ charmDirectory, unitName }: Placement): Placement 
   };
 }
 
+const autoRestarts = "enable-auto-restarts";
+
+/** Whether a wish leaves the services alone. */
+export function defersRestarts({ options }: Wish): boolean {
+  return options[autoRestarts] === false;
+}
+
+/** An earlier wish, but for its say on restarts: the latest word on that holds for the way back as well. */
+export function withRestartsOf(earlier: Wish, latest: Wish | undefined): Wish {
+  const now = latest?.options[autoRestarts];
+  return now === undefined ? earlier : { ...earlier, options: { ...earlier.options, [autoRestarts]: now } };
+}
+
 /** What identifies a wish: sha256 over its options and kubeconfig. Where the charm lies does not count. */
 export function wishDigest({ options, kubeconfig }: Wish): string {
   const entries = Object.entries(options).toSorted(([a], [b]) => (a < b ? -1 : 1));

@@ -1,22 +1,19 @@
-import { type Ending, faultAsEnding } from "../conductor/graft.ts";
+import { effectiveConfig } from "../conductor/effective-config.ts";
+import { faultAsEnding, plan } from "../conductor/graft.ts";
 import { healLogResults, readHealRecords } from "../conductor/heal-log.ts";
 import { paths } from "../conductor/paths.ts";
+import { restartServices } from "../conductor/restart.ts";
 import { rollback } from "../conductor/rollback.ts";
+import { verifyLast } from "../conductor/verify.ts";
 import type { Host } from "../host/host.ts";
-import { inLine } from "../reconcile/report.ts";
+import { type ActionEnd, effectiveEnd, planEnd, restartEnd, verifyEnd, walkEnd } from "./action-results.ts";
 import { announce, conclude } from "./announce.ts";
-import { reconcileUnit } from "./charm.ts";
+import { reconcileUnit, wishOf } from "./charm.ts";
 import { hookCommand } from "./hook-command.ts";
 import type { Asked } from "./quiet.ts";
-import { statusFor, type UnitStatus } from "./status.ts";
+import { statusFor } from "./status.ts";
 
 type Params = Readonly<Record<string, unknown>>;
-
-/** What an action gives back: flat texts by kebab-case keys, and why it failed, where it did. */
-interface ActionEnd {
-  readonly results: Readonly<Record<string, string>>;
-  readonly failure?: string;
-}
 
 type Action = (host: Host, params: Params, asked: Asked | undefined) => Promise<ActionEnd>;
 
@@ -24,33 +21,39 @@ async function progress(text: string): Promise<void> {
   await hookCommand("action-log", ["--", text]);
 }
 
-/** What became of a walk, for a pipeline to read. */
-function endOf(ending: Ending | undefined, { status, message }: UnitStatus): ActionEnd {
-  const report = ending?.end === "report" ? ending.report : undefined;
-  const isReverted = ending?.end === "report" && ending.hold?.kind === "reverted";
-  const isInLine = report !== undefined && inLine(report) && !isReverted;
-  const isBack = ending?.end === "report" && ending.back !== undefined;
-  const outcomes = report === undefined || isBack ? [] : report.outcomes;
-  const changed = outcomes.flatMap((it) => (it.outcome === "changed" ? [it.change] : []));
-  const services = changed.flatMap(({ id }) => (id.startsWith("service:") ? [id.slice(8)] : []));
-  const results = {
-    "in-line": String(isInLine),
-    changes: JSON.stringify(changed),
-    restarts: services.join(" "),
-    status,
-    message,
-  };
-  return isInLine ? { results } : { results, failure: message };
+function needed(asked: Asked | undefined, name: string): Asked {
+  if (asked === undefined) throw new Error(`the action ${name} was run without the options`);
+  return asked;
 }
 
+const planned: Action = async (host, _params, asked) => {
+  await progress("comparing the unit with the options");
+  const wanted = await wishOf(needed(asked, "plan"));
+  return planEnd("blocked" in wanted ? wanted : await plan(host, wanted.wish));
+};
+
 const apply: Action = async (host, _params, asked) => {
-  if (asked === undefined) throw new Error("the action apply was run without the options");
-  const { status, ending } = await reconcileUnit(host, asked, {
+  const { status, ending } = await reconcileUnit(host, needed(asked, "apply"), {
     explicit: true,
     trigger: "action apply",
     also: progress,
   });
-  return endOf(ending, status);
+  return walkEnd(ending, status);
+};
+
+const verified: Action = async (host) => {
+  await progress("judging every gate, which takes up to a minute after a restart");
+  return verifyEnd(await verifyLast(host));
+};
+
+const restarted: Action = async (host, { "deferred-only": deferredOnly }) => {
+  const { watch, told } = announce(progress, "restarting services");
+  const ending = await restartServices(host, { deferredOnly: deferredOnly !== false }, { watch });
+  // What never began says nothing of the unit: its status stays what it is.
+  if (!(await told()) && ending.end !== "report") return restartEnd(ending, statusFor(ending));
+  // The services alone were looked at: the next hook looks at all of the unit.
+  await host.fs.remove(paths.signature);
+  return restartEnd(ending, await conclude(ending));
 };
 
 const back: Action = async (host, { to }) => {
@@ -58,17 +61,31 @@ const back: Action = async (host, { to }) => {
   const target = to === "previous" ? to : { driver: String(to) };
   const ending = await faultAsEnding(() => rollback(host, target, { watch, trigger: "action rollback" }));
   // What never began says nothing of the unit: its status stays what it is.
-  if (!(await told()) && ending.end !== "report") return endOf(ending, statusFor(ending));
+  if (!(await told()) && ending.end !== "report") return walkEnd(ending, statusFor(ending));
   // Also where the unit is as before: the next hook looks at all of it, and its status is true again.
   await host.fs.remove(paths.signature);
-  return endOf(ending, await conclude(ending));
+  return walkEnd(ending, await conclude(ending));
+};
+
+const shown: Action = async (host) => {
+  await progress("asking the daemons' own Magnum");
+  const found = await faultAsEnding(() => effectiveConfig(host));
+  return "end" in found ? { ...effectiveEnd([]), failure: found.reason } : effectiveEnd(found);
 };
 
 const healLog: Action = async (host, { limit }) => {
   return { results: healLogResults(await readHealRecords(host, { limit: Number(limit) })) };
 };
 
-const actions: Readonly<Record<string, Action>> = { apply, rollback: back, "heal-log": healLog };
+const actions: Readonly<Record<string, Action>> = {
+  plan: planned,
+  apply,
+  verify: verified,
+  "restart-services": restarted,
+  rollback: back,
+  "show-effective-config": shown,
+  "heal-log": healLog,
+};
 
 /**
  * Runs an action. A failure is told with action-fail and the process ends well, since Juju drops the message of one

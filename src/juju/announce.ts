@@ -1,3 +1,4 @@
+import { deferredServices } from "../conductor/deferred.ts";
 import type { Ending } from "../conductor/graft.ts";
 import type { Progress } from "../reconcile/reconcile.ts";
 import { inLine, troubles } from "../reconcile/report.ts";
@@ -32,11 +33,14 @@ function sentence(progress: Progress): string | undefined {
 
 /**
  * Tells what is being done, in order: in the status before the first write, and in the log.
- * `also`: told the same sentences, for an action's progress.
+ * `also`: told the same sentences, for an action's progress. `doingFirst`: the status, but while something is reverted.
  */
-export function announce(also: (text: string) => Promise<void> = async () => {}) {
+export function announce(
+  also: (text: string) => Promise<void> = async () => {},
+  doingFirst = "grafting the CAPI driver",
+) {
   let told = Promise.resolve();
-  let work = "grafting the CAPI driver";
+  let work = doingFirst;
   let shown = "";
   const watch = (progress: Progress) => {
     const text = sentence(progress);
@@ -73,7 +77,9 @@ async function tell(ending: Ending): Promise<void> {
 /** Logs how a run ended, and sets the status and the workload version that it calls for. Gives the status. */
 export async function conclude(ending: Ending): Promise<UnitStatus> {
   await tell(ending);
-  if (ending.end === "report" && inLine(ending.report)) {
+  // The workload version is that of what runs.
+  const isRunning = ending.end === "report" && deferredServices(ending.report).length === 0;
+  if (isRunning && inLine(ending.report)) {
     await hookCommand("application-version-set", ["--", ending.config["driver-version"]]);
   }
   const status = statusFor(ending);

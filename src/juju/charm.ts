@@ -24,6 +24,24 @@ async function readKubeconfig(uri: string, asked: Asked): Promise<Kubeconfig> {
   return { blocked: `${uri} has no key kubeconfig: juju update-secret ${uri} kubeconfig#file=PATH` };
 }
 
+/** What Juju asks for: the wish, or what keeps it from being one, for a status. */
+export async function wishOf(
+  asked: Asked,
+): Promise<{ readonly uri: string } & ({ readonly wish: Wish } | { readonly blocked: string })> {
+  if (asked.config.code !== 0) throw new Error(`config-get failed (${asked.config.code}): see above`);
+  const { kubeconfig, ...rest } = JSON.parse(asked.config.stdout) as Record<string, unknown>;
+  const uri = typeof kubeconfig === "string" ? kubeconfig : "";
+  const secret = await readKubeconfig(uri, asked);
+  if ("blocked" in secret) return { uri, blocked: secret.blocked };
+  const wish = {
+    options: { ...rest, kubeconfig: uri },
+    kubeconfig: secret.text,
+    charmDirectory: process.cwd(),
+    unitName: process.env["JUJU_UNIT_NAME"] ?? "",
+  };
+  return { uri, wish };
+}
+
 /** How a run through Juju is asked for. */
 interface RunOptions {
   /** Asked for by a person. */
@@ -57,24 +75,17 @@ async function isInForce(host: Host, wish: Wish, ending: Ending): Promise<boolea
 /** Brings the unit in line with the options as Juju has them; the unit's status says how that went. */
 export function reconcileUnit(host: Host, asked: Asked, options: RunOptions): Promise<RunEnd> {
   return faultAsStatus(async () => {
-    if (asked.config.code !== 0) throw new Error(`config-get failed (${asked.config.code}): see above`);
-    const { kubeconfig, ...rest } = JSON.parse(asked.config.stdout) as Record<string, unknown>;
-    const uri = typeof kubeconfig === "string" ? kubeconfig : "";
-    const secret = await readKubeconfig(uri, asked);
-    if ("blocked" in secret) {
+    const wanted = await wishOf(asked);
+    const { uri } = wanted;
+    if ("blocked" in wanted) {
       await signer(host, { config: asked.config.stdout, secret: uri, blocked: true }, process.cwd()).keep();
-      const status = { status: "blocked", message: secret.blocked } as const;
+      const status = { status: "blocked", message: wanted.blocked } as const;
       await setStatus(status);
       return { status };
     }
     const { watch, told } = announce(options.also);
     const { settled, keep } = signer(host, { config: asked.config.stdout, secret: uri }, process.cwd());
-    const wish = {
-      options: { ...rest, kubeconfig: uri },
-      kubeconfig: secret.text,
-      charmDirectory: process.cwd(),
-      unitName: process.env["JUJU_UNIT_NAME"] ?? "",
-    };
+    const { wish } = wanted;
     const { explicit = false, trigger } = options;
     const ending = await apply(host, wish, { watch, settled, explicit, trigger });
     await told();

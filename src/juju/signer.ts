@@ -1,5 +1,6 @@
 import type { Conductor } from "../conductor/conductor.ts";
 import type { Config } from "../conductor/config.ts";
+import { isDeferral } from "../conductor/deferred.ts";
 import type { Ending } from "../conductor/graft.ts";
 import { fuseOf } from "../conductor/heal.ts";
 import { paths } from "../conductor/paths.ts";
@@ -58,6 +59,11 @@ async function write(host: Host, taken: Signature): Promise<void> {
   await host.fs.write(paths.signature, `${JSON.stringify(signature)}\n`, ownership(root, "0600"));
 }
 
+/** Whether a note stays until somebody comes: to look again sooner would find the same. */
+function isStanding(source: string): boolean {
+  return source.startsWith("leftover-") || isDeferral(source);
+}
+
 /** Writes the signature at the end of a look, of a unit in line or not: the next one then sees whether anything changed. */
 export function signer(host: Host, origin: Origin, charmDirectory: string) {
   let signature: Signature | undefined;
@@ -82,7 +88,7 @@ export function signer(host: Host, origin: Origin, charmDirectory: string) {
       const isReady =
         ending?.end === "report" &&
         inLine(ending.report) &&
-        troubles(ending.report).every(({ source }) => source.startsWith("leftover-")) &&
+        troubles(ending.report).every(({ source }) => isStanding(source)) &&
         ending.hold === undefined;
       if (isReady && signature !== undefined) return await write(host, signature);
       if ((await host.fs.stat(paths.desired)) === undefined) return await host.fs.remove(paths.signature);

@@ -1,3 +1,4 @@
+import { deferredRestarts } from "../conductor/deferred.ts";
 import type { Ending, Reported } from "../conductor/graft.ts";
 import type { Hold } from "../conductor/hold.ts";
 import { inLine, isRefused, type Report, type Trouble, troubles } from "../reconcile/report.ts";
@@ -41,7 +42,9 @@ export function statusFor(ending: Ending): UnitStatus {
 function worstOf(ending: Reported): UnitStatus {
   const held = ending.hold === undefined ? [] : [heldBack(ending.hold)];
   const all = [...held, ...onlyReported(ending.report), ...troublesOf(ending)];
-  const [worst] = all.toSorted((a, b) => rank[a.cure] - rank[b.cure]);
+  const [first] = all.toSorted((a, b) => rank[a.cure] - rank[b.cure]);
+  const deferred = deferredRestarts(ending.report);
+  const worst = first?.cure === "note" ? (deferred ?? first) : first;
   // A note says nothing of a unit that also differs for another reason.
   if ((worst === undefined || worst.cure === "note") && !inLine(ending.report))
     return { status: "waiting", message: "not in line yet: capi-graft plan says why" };

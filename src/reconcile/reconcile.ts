@@ -57,10 +57,25 @@ function outcomesOf(
   });
 }
 
+/** What a deferral says to a change of its resource: the closed gate, or none. */
+async function deferred(host: Host, { deferral }: Resource): Promise<readonly GateResult[]> {
+  return deferral === undefined ? [] : closedOf(await judge(host, [deferral]));
+}
+
 async function planOnly(host: Host, desired: DesiredState, changes: readonly Change[]): Promise<Report> {
-  const outcomes = outcomesOf(desired, changes, (change) => ({ id: change.id, outcome: "drifted", change }));
+  const closed = new Map<ResourceId, readonly GateResult[]>();
+  for (const resource of desired.resources) {
+    if (!changes.some(({ id }) => id === resource.id)) continue;
+    const gates = await deferred(host, resource);
+    if (gates.length > 0) closed.set(resource.id, gates);
+  }
+  const outcomes = outcomesOf(desired, changes, (change) => {
+    const gates = closed.get(change.id);
+    const { id } = change;
+    return gates === undefined ? { id, outcome: "drifted", change } : { id, outcome: "held", change, gates };
+  });
   const gates =
-    changes.length === 0
+    changes.length === closed.size
       ? await judge(host, allGates(desired))
       : closedOf(await judge(host, desired.notes ?? []));
   return { mode: "plan", outcomes, gates };
@@ -105,6 +120,8 @@ async function applyOne(host: Host, resource: Resource, closed: Closed, watch: W
   const { id } = resource;
   const change = planChange(resource, await resource.observe(host));
   if (change === undefined) return { id, outcome: "unchanged" };
+  const put = closed.has(id) ? [] : await deferred(host, resource);
+  if (put.length > 0) return { id, outcome: "held", change, gates: put };
   const gates = closed.get(id) ?? (await judge(host, resource.gates ?? [], telling(watch)));
   if (closedOf(gates).length > 0) return { id, outcome: "held", change, gates: closedOf(gates) };
   watch({ step: "applying", change });

@@ -33,6 +33,11 @@ export interface Resource {
   readonly preflight?: readonly Gate[];
   /** Judged just before this resource is applied, when those before it are in place. One closed holds it back. */
   readonly gates?: readonly Gate[];
+  /**
+   * Closed while this resource is left as it is whatever its other gates say: judged before those, which may wait, and
+   * by a plan too.
+   */
+  readonly deferral?: Gate;
   /** Resources whose change makes this one change as well: a plan says so beforehand. */
   readonly follows?: readonly ResourceId[];
   /** Whether a look and a repair take milliseconds: a heal then does both before it looks at anything else. */

@@ -23,6 +23,8 @@ interface ServiceOptions {
   /** Whether it is started also where it seems to be stopped on purpose: one that a change brought down may look so. */
   readonly startsStopped?: boolean;
   readonly gates?: readonly Gate[];
+  /** Closed while it is to be left alone. */
+  readonly deferral?: Gate;
   readonly follows?: readonly ResourceId[];
 }
 
@@ -100,6 +102,7 @@ export function service(options: ServiceOptions): Resource {
     id: `service:${unit}`,
     desired: options.mustRun ? { active: "active", inputs: "current" } : { inputs: "current" },
     gates: [notPaused(unit), ...stopped, ...(options.gates ?? [])],
+    ...(options.deferral === undefined ? {} : { deferral: options.deferral }),
     ...(options.follows === undefined ? {} : { follows: options.follows }),
     observe: (host) => observeService(host, options),
     apply: async (host) => {

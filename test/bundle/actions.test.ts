@@ -89,7 +89,46 @@ describe("the packed charm on a machine that is no conductor", () => {
     expect(await readdir(join(workspace, "lib"))).toEqual([]);
   });
 
+  test("fails the action plan with what it waits for, and leaves no file and no other status", async () => {
+    const result = await it.runAction("plan");
+    expect(result).toMatchObject({ status: "failed", message: noConductor, code: 0 });
+    expect(result.results).toEqual({
+      "return-code": 0,
+      "in-line": "false",
+      changes: "[]",
+      restarts: "",
+      deferred: "",
+      gates: "[]",
+    });
+    expect(await it.status()).toMatchObject({ status: "waiting", message: noConductor });
+    expect(await readdir(join(workspace, "lib"))).toEqual([]);
+  });
+
+  const notYet = "nothing is in force on this unit yet; next: run the action apply";
+
   test.each([
+    ["verify", notYet],
+    ["restart-services", notYet],
+    ["show-effective-config", "there is no conductor: /etc/init.d/magnum-conductor is not there"],
+  ])("fails the action %s in words, asks for no option, and changes nothing", async (name, message) => {
+    const before = await it.calls();
+    const result = await it.runAction(name);
+    expect(result).toMatchObject({ status: "failed", message, code: 0 });
+    for (const key of Object.keys(result.results)) expect(key).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
+    expect(Object.keys(result.results)).not.toContain("stdout");
+    const calls = (await it.calls()).slice(before.length).map(({ command }) => command);
+    expect(calls).not.toContain("config-get");
+    expect(calls).not.toContain("status-set");
+    expect(await it.status()).toMatchObject({ status: "waiting", message: noConductor });
+    expect(await readdir(join(workspace, "lib"))).toEqual([]);
+  });
+
+  test.each([
+    ["plan", { force: true }],
+    ["verify", { force: true }],
+    ["restart-services", { "deferred-only": "yes" }],
+    ["restart-services", { services: "magnum-api" }],
+    ["show-effective-config", { option: "x" }],
     ["rollback", { to: "latest" }],
     ["rollback", { form: "1.3.0" }],
     ["heal-log", { limit: 0 }],

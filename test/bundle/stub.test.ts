@@ -106,6 +106,19 @@ describe("the stub behind every hook", () => {
     },
   );
 
+  const actions = ["verify", "restart-services", "rollback", "show-effective-config", "heal-log"];
+
+  test("is behind every action, and asks for the options where an action needs them", async () => {
+    const links = await readdir(join(projectRoot, "actions"));
+    expect(links.sort()).toEqual([...actions, "apply", "plan"].sort());
+    for (const name of links) {
+      expect(await readlink(join(projectRoot, "actions", name))).toBe("../hooks/stub");
+      await runHook("hooks/start", { JUJU_DISPATCH_PATH: `actions/${name}` });
+      const given = (await called("bin/node"))?.slice(5) ?? [];
+      expect(given, name).toHaveLength(actions.includes(name) ? 0 : 2);
+    }
+  });
+
   test("is the process that becomes the program", async () => {
     await writeProgram("bin/node", "#!/bin/sh\nkill -TERM $$\n");
     await expect(runHook("hooks/start")).rejects.toMatchObject({ signal: "SIGTERM" });

@@ -84,6 +84,78 @@ describe("capi-graft with --config, on a unit without Juju,", () => {
   });
 });
 
+describe("capi-graft on a unit with a deferred restart", () => {
+  const deferring = { "enable-auto-restarts": false };
+
+  test("plans and verifies it as in line, names the services, and restarts nothing", async () => {
+    const { host, call } = await machine(deferring);
+    expect((await call(`apply --config ${file}`)).code).toBe(0);
+    const { code, out } = await call("plan");
+    expect(code).toBe(0);
+    expect(out).toContain("held: restart deferred: magnum-conductor\n");
+    const verified = await call("verify");
+    expect(verified.code).toBe(0);
+    expect(verified.out).toMatch(/checked, restart deferred: magnum-conductor, magnum-api\n$/);
+    expect(restarts(host.commands)).toEqual([]);
+  });
+
+  test("restarts what is deferred, once, and every service without --deferred-only", async () => {
+    const { host, call } = await machine(deferring);
+    await call(`apply --config ${file}`);
+    const { code, out } = await call("restart-services --deferred-only --json");
+    expect(code).toBe(0);
+    const document = JSON.parse(out) as { outcomes: { id: string; outcome: string }[] };
+    expect(document).toMatchObject({ "in-line": true, mode: "apply" });
+    expect(document.outcomes.map(({ id, outcome }) => `${outcome} ${id}`)).toEqual([
+      "changed service:magnum-conductor",
+      "changed service:magnum-api",
+    ]);
+    expect((await call("restart-services --deferred-only")).out).toMatch(/^nothing differs\n/);
+    expect(restarts(host.commands)).toHaveLength(2);
+    expect((await call("restart-services")).out).toMatch(/^2 resources changed or held:\n/);
+    expect(restarts(host.commands)).toHaveLength(4);
+  });
+});
+
+describe("capi-graft show-effective-config", () => {
+  test("shows each option of each service with its file, and writes nothing", async () => {
+    const { host, call } = await machine({ "chart-version": "0.26.0" });
+    await call(`apply --config ${file}`);
+    const before = await listing(host, ["/"], { times: true });
+    const { code, out } = await call("show-effective-config");
+    expect(code).toBe(0);
+    expect(out).toContain("magnum-conductor:\n  drivers: k8s_capi_helm_v1, k8s_fedora_coreos_v1\n");
+    expect(out).toContain(`  capi_helm.default_helm_chart_version = 0.26.0  (${paths.dropIn})\n`);
+    expect(out).toMatch(/\nmagnum-api:\n/);
+    const { services } = JSON.parse((await call("show-effective-config --json")).out) as {
+      services: { service: string; options: Record<string, unknown> }[];
+    };
+    expect(services.map(({ service }) => service)).toEqual(["magnum-conductor", "magnum-api"]);
+    expect(services[0]?.options).toMatchObject({
+      "capi_helm.namespace_prefix": { value: "", file: "" },
+      "capi_helm_cluster_labels.octavia_provider": { value: "", file: "" },
+      "drivers.openstack_ca_file": { value: "", file: "" },
+      "cluster_template.kubernetes_default_network_driver": { value: "calico", file: paths.dropIn },
+    });
+    expect(await listing(host, ["/"], { times: true })).toEqual(before);
+  });
+
+  test("ends with 2 where a service would not start, and hides a login in a URL", async () => {
+    const { host, call } = await machine();
+    await call(`apply --config ${file}`);
+    const site = `${paths.dropInDirectory}/99-site.conf`;
+    const mode = { mode: "0644", uid: 0, gid: 0 };
+    await host.fs.write(site, "[capi_helm]\nhelm_chart_repo = https://me:hidden@mirror/charts\n", mode);
+    const { out } = await call("show-effective-config");
+    expect(out).toContain(`  capi_helm.helm_chart_repo = https://...@mirror/charts  (${site})\n`);
+    expect(out).not.toContain("hidden");
+    await host.fs.write(site, "nonsense\n", mode);
+    const broken = await call("show-effective-config");
+    expect(broken.code).toBe(2);
+    expect(broken.out).toContain(`  ERROR: ConfigFileParseError: Failed to parse ${site}`);
+  });
+});
+
 describe("capi-graft verify", () => {
   test("judges every gate, counts them and writes nothing", async () => {
     const { host, call } = await machine();
@@ -260,7 +332,7 @@ describe("what is wrong is said with the next step:", () => {
     expect(await call("graft")).toEqual({
       code: 64,
       out: "",
-      err: "capi-graft: a verb is needed: plan, apply, verify, status, heal-log, rollback, remove\ncapi-graft --help says more\n",
+      err: "capi-graft: a verb is needed: plan, apply, verify, status, show-effective-config, restart-services, heal-log, rollback, remove\ncapi-graft --help says more\n",
     });
   });
 

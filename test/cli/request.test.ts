@@ -7,8 +7,15 @@ const run = (verb: string, more: object = {}) => ({
   json: false,
   config: undefined,
   to: "previous",
+  deferredOnly: false,
   ...more,
 });
+
+const noVerb = {
+  kind: "wrong",
+  reason:
+    "a verb is needed: plan, apply, verify, status, show-effective-config, restart-services, heal-log, rollback, remove",
+};
 
 describe("a command line", () => {
   test.each<[string, object]>([
@@ -23,6 +30,10 @@ describe("a command line", () => {
     ["heal-log --since=2026-03-01T12:00:00Z", run("heal-log", { since: "2026-03-01T12:00:00Z" })],
     ["rollback", run("rollback")],
     ["rollback --to 1.3.0", run("rollback", { to: "1.3.0" })],
+    ["show-effective-config", run("show-effective-config")],
+    ["restart-services", run("restart-services")],
+    ["restart-services --deferred-only", run("restart-services", { deferredOnly: true })],
+    ["apply --deferred-only", { kind: "wrong", reason: "--deferred-only is for restart-services" }],
     ["rollback --to last", { kind: "wrong", reason: expect.stringContaining("--to is previous, or a") }],
     ["plan --to previous", { kind: "wrong", reason: "--to is for rollback" }],
     ["heal-log --limit 0", { kind: "wrong", reason: "--limit is a number from 1 on" }],
@@ -38,18 +49,9 @@ describe("a command line", () => {
     ["--help", { kind: "help" }],
     ["-h", { kind: "help" }],
     ["plan --help", { kind: "help" }],
-    [
-      "",
-      { kind: "wrong", reason: "a verb is needed: plan, apply, verify, status, heal-log, rollback, remove" },
-    ],
-    [
-      "graft",
-      { kind: "wrong", reason: "a verb is needed: plan, apply, verify, status, heal-log, rollback, remove" },
-    ],
-    [
-      "Plan",
-      { kind: "wrong", reason: "a verb is needed: plan, apply, verify, status, heal-log, rollback, remove" },
-    ],
+    ["", noVerb],
+    ["graft", noVerb],
+    ["Plan", noVerb],
     ["plan apply now", { kind: "wrong", reason: "too much: apply now" }],
     ["plan --force", { kind: "wrong", reason: expect.stringContaining("'--force'") }],
     ["plan --json=yes", { kind: "wrong", reason: expect.stringContaining("'--json'") }],
@@ -70,17 +72,27 @@ describe("the help text", () => {
   });
 
   test("names every verb, option and exit code", () => {
-    const verbs = ["plan", "apply", "verify", "status", "heal-log", "rollback", "remove"];
-    for (const word of [
-      ...verbs,
-      "--config FILE",
-      "--limit N, --since TIME\n",
-      "--to previous|VERSION\n",
+    const [before = ""] = help.split("exit code");
+    const words = [...before.matchAll(/^ {2}(-{0,2}[a-z-]+)/gm)].map(([, word]) => word);
+    expect(words).toEqual([
+      "plan",
+      "apply",
+      "verify",
+      "status",
+      "show-effective-config",
+      "restart-services",
+      "heal-log",
+      "rollback",
+      "remove",
+      "--config",
+      "--limit",
+      "--to",
+      "--deferred-only",
       "--json",
       "--help",
-    ]) {
-      expect(help).toContain(`\n  ${word}${word.endsWith("\n") ? "" : " "}`);
-    }
+    ]);
+    for (const values of ["--config FILE ", "--limit N, --since TIME ", "--to previous|VERSION "])
+      expect(help).toContain(`\n  ${values} `);
     expect(help).toContain("exit code: 0 in line, 2 drift or a closed gate, 1 error, 64 wrong use");
   });
 });

@@ -227,6 +227,7 @@ describe("a good configuration is accepted:", () => {
       "self-heal": true,
       "self-heal-limit": 5,
       "self-heal-window": 60,
+      "enable-auto-restarts": true,
     });
   });
 

@@ -52,11 +52,12 @@ describe("docs/reference/options.md", () => {
 
 describe("docs/reference/gates.md", () => {
   test("describes every gate of a unit, and none that there is not", () => {
-    const config = parseConfig({}, kubeconfigText());
+    const config = parseConfig({ "enable-auto-restarts": false }, kubeconfigText());
     if (!("kubeconfig" in config)) throw new Error("the defaults are refused");
     const { resources, settleGates = [], exitGates, notes = [] } = desiredState(config, conductorFacts, {});
     const gates = [
       ...resources.flatMap(({ preflight = [], gates: own = [] }) => [...preflight, ...own]),
+      ...resources.flatMap(({ deferral }) => deferral ?? []),
       ...settleGates,
       ...exitGates,
       ...notes,

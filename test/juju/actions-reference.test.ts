@@ -10,7 +10,7 @@ import { runAction } from "../../src/juju/actions.ts";
 const root = join(import.meta.dirname, "../..");
 const page = readFileSync(join(root, "docs/reference/actions.md"), "utf8");
 
-const param = z.record(z.string(), z.union([z.string(), z.number()]));
+const param = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 const schema = z.record(z.string(), z.object({ params: z.record(z.string(), param).default({}) }));
 const actions = schema.parse(parse(readFileSync(join(root, "actions.yaml"), "utf8")));
 const names = Object.keys(actions);
@@ -64,7 +64,7 @@ describe("the results of an action, as docs/reference/actions.md lists them", ()
   }
 
   test.each(names)("%s sets these, and no other", async (name) => {
-    const params = { to: "previous", limit: 20 };
+    const params = { to: "previous", limit: 20, "deferred-only": true };
     hookTool("action-get", `echo '${JSON.stringify(params)}'`);
     await runAction(memoryHost(), name, { config: { code: 0, stdout: "{}" } });
     const keys = [...readFileSync(said, "utf8").matchAll(/^([a-z-]+)=/gm)].map(([, key]) => key);

@@ -52,11 +52,46 @@ const hold: Hold = {
   remedy: "open g",
   cure: "operator",
 };
+const restart = "next: run the action restart-services";
+const deferred = (name: string): Outcome => ({
+  id: `service:${name}`,
+  outcome: "held",
+  change,
+  gates: [closed("note", `${name}-restart-deferred`)],
+});
 const missing = "/etc/init.d/magnum-conductor is not there";
 
 describe("the status of a unit", () => {
   test.each<[string, Ending, string, string]>([
     ["all is in line", reported([fine]), "active", "Unit is ready"],
+    ["a restart is deferred", reported([fine, deferred("a")]), "active", `restart deferred: a; ${restart}`],
+    [
+      "restarts are deferred, beside other notes",
+      {
+        ...reported([deferred("a"), deferred("b")], [closed("note", "g")]),
+        hold: { ...hold, kind: "rollback", cure: "note", reason: "rolled back" },
+      },
+      "active",
+      `restart deferred: a, b; ${restart}`,
+    ],
+    [
+      "a restart is deferred, and a gate is closed",
+      reported([deferred("a")], [closed("operator", "o")]),
+      "blocked",
+      "o is closed; next: open o",
+    ],
+    [
+      "a restart is deferred, and something else differs",
+      reported([deferred("a"), { id: "t:a", outcome: "drifted", change }]),
+      "waiting",
+      "not in line yet: capi-graft plan says why",
+    ],
+    [
+      "a restart is deferred, and self-heal is off",
+      onlyLooked([fine, deferred("a")]),
+      "active",
+      `restart deferred: a; ${restart}`,
+    ],
     ["all that differed was changed", reported([fine, changed]), "active", "Unit is ready"],
     ["another run is at work", { end: "busy" }, "waiting", "another run of capi-graft is at work"],
     [

@@ -181,10 +181,16 @@ function daemonView(python: FakePython): Program {
   return async (argv, _options, host) => {
     const [program, dash, request = ""] = withoutUser(argv);
     if (program !== "/usr/bin/python3" || dash !== "-" || !request.startsWith("{")) return undefined;
-    const { args, options, directories } = JSON.parse(request) as {
+    const {
+      args,
+      options,
+      directories,
+      groups = [],
+    } = JSON.parse(request) as {
       args: string[];
       options: [string, string][];
       directories?: string[];
+      groups?: string[];
     };
     const staged = argv.find((word) => word.startsWith("PYTHONPATH="))?.slice("PYTHONPATH=".length);
     const stagedVersion = await readText(host.fs, `${staged}/magnum_capi_helm/driver.py`);
@@ -192,7 +198,11 @@ function daemonView(python: FakePython): Program {
     const values = await resolved(host, directoryOf(args, directories?.[0] ?? paths.dropInDirectory));
     if (values instanceof Error)
       return { stdout: JSON.stringify({ drivers: [], options: {}, configError: values.message }) };
-    const seen = options.map(([group, name]) => {
+    const registered = version === undefined ? [] : [...driverOptions, ...Object.keys(values)];
+    const whole = [...new Set(registered)]
+      .map((it) => it.split(".") as [string, string])
+      .filter(([group]) => groups.includes(group));
+    const seen = [...options, ...whole].map(([group, name]) => {
       const found = values[`${group}.${name}`];
       const unknown = group === "capi_helm" && version === undefined;
       return [
@@ -205,6 +215,9 @@ function daemonView(python: FakePython): Program {
     };
   };
 }
+
+/** Some of the driver's options that nothing sets. */
+const driverOptions = ["capi_helm.namespace_prefix", "capi_helm_cluster_labels.octavia_provider"];
 
 /** What Magnum lists; one driver that can't be imported takes all of them down. */
 function driversOf(python: FakePython, version: string | undefined, staged: string | undefined) {

@@ -1,0 +1,3 @@
+import { deferredTests } from "./deferred.ts";
+
+deferredTests("bookworm");
