@@ -76,7 +76,7 @@ function parseYaml(text: string): unknown {
   }
 }
 
-/** A YAML file may hold `api-resources` as a mapping: the option is the same as JSON text. */
+/** A YAML file may hold `api-resources` and `capi-helm-options` as mappings: the options are the same as JSON text. */
 function asOption(it: unknown): unknown {
   return typeof it === "object" && it !== null ? JSON.stringify(it) : it;
 }
@@ -174,13 +174,19 @@ async function status(call: Call, wish: Wish): Promise<number> {
     return `${id}: ${keys.join(" ")}`;
   });
   const options = { ...config, kubeconfig: "(content not shown)" };
-  const wanted = Object.entries(options).map(([name, it]) => `  ${name}: ${it}`);
+  const wanted = Object.entries(options).map(([name, it]) => `  ${name}: ${onOneLine(it)}`);
   say(
     call,
     { options, resources: states },
     `desired:\n${wanted.join("\n")}\nobserved:\n  ${lines.join("\n  ")}\n`,
   );
   return exit.inLine;
+}
+
+/** An option that is a list or has several lines, for people. */
+function onOneLine(it: unknown): string {
+  const text = typeof it === "object" ? JSON.stringify(it) : String(it);
+  return text.includes("\n") ? `(${text.length} characters)` : text;
 }
 
 async function remove(call: Call): Promise<number> {

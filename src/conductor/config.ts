@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { judgeKubeconfig } from "../management/kubeconfig.ts";
-import { type OptionName, optionDeclarations, optionSchemas } from "./options.ts";
+import { judgeSettings } from "./driver-values.ts";
+import { addFinding, type OptionName, optionDeclarations, optionSchemas } from "./options.ts";
 
 /** The options as `juju config` knows them, names to texts; one that is left out has its default. */
 export type RawOptions = Readonly<Record<string, unknown>>;
@@ -32,6 +33,10 @@ const schema = z
   .refine((it) => it["helm-sha256"] !== "" || it["helm-version"] === "3.17.3", {
     path: ["helm-sha256"],
     error: "the archive's sha256 when helm-version is not 3.17.3",
+  })
+  .superRefine((it, context) => {
+    for (const finding of judgeSettings(it["capi-helm-options"], it["driver-version"]))
+      addFinding(finding, context, ["capi-helm-options"]);
   });
 
 function withDefaults(raw: RawOptions): RawOptions {
@@ -58,7 +63,8 @@ function refusalOf(issue: z.core.$ZodIssue, raw: RawOptions): Refusal {
     return { option: issue.keys.join(", "), value: "", accepted: `options named ${names.join(", ")}` };
   }
   const option = String(issue.path[0]);
-  return { option, value: showValue(raw[option]), accepted: issue.message };
+  const shown: unknown = issue.code === "custom" ? issue.params?.["shown"] : undefined;
+  return { option, value: showValue(shown ?? raw[option]), accepted: issue.message };
 }
 
 /**
@@ -81,11 +87,4 @@ export function parseOptions(
   const parsed = schema.safeParse(full);
   if (parsed.success) return { options: parsed.data };
   return { refusals: parsed.error.issues.map((issue) => refusalOf(issue, full)) };
-}
-
-/** Whether `version` is `other` or newer; both are three numbers. */
-export function isAtLeast(version: string, other: string): boolean {
-  const [a = [], b = []] = [version, other].map((text) => text.split(".").map(Number));
-  const at = [0, 1, 2].find((index) => a[index] !== b[index]);
-  return at === undefined || (a[at] ?? 0) > (b[at] ?? 0);
 }

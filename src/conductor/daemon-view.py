@@ -69,7 +69,8 @@ def origin(files, group, name, value, preferred):
     """The file that sets this option to this value; oslo.config's own answer mixes up files that share a section."""
     plain = lambda text: text.replace(" ", "").strip("\"'")
     setting = [f for f, sections in files.items() if name in sections.get(group, {})]
-    equal = [f for f in setting if plain(files[f][group][name][-1]) == plain(value)]
+    raw = lambda f: files[f][group][name][-1].replace("$$", "$")
+    equal = [f for f in setting if plain(raw(f)) == plain(value)]
     if preferred in equal:
         return preferred
     return (equal or setting or [""])[-1]

@@ -5,7 +5,7 @@ import type { Gate } from "../reconcile/gate.ts";
 import type { DesiredState } from "../reconcile/reconcile.ts";
 import type { Resource } from "../reconcile/resource.ts";
 import { directory } from "../resources/directory.ts";
-import { file, sha256 } from "../resources/file.ts";
+import { file, sha256, unusedFile } from "../resources/file.ts";
 import { type HelmBinary, helmBinary, keptHelm } from "../resources/helm-binary.ts";
 import { lineBlock, renderBlock, splitAtBlock } from "../resources/line-block.ts";
 import { type ForgettableOriginals, type Originals, originals } from "../resources/originals.ts";
@@ -20,6 +20,7 @@ import { daemonOptions, describeDropIn, renderDropIn } from "./drop-in.ts";
 import { driverEntryPoint, gatesNotChecked, helmOnPathGate, showArgsGate, viewGates } from "./gates.ts";
 import { helmIdleGate, pendingReleasesGate } from "./helm-work.ts";
 import { leftoverGates } from "./leftovers.ts";
+import { optionNotes } from "./option-notes.ts";
 import { paths, services } from "./paths.ts";
 import { liveGate, restGates } from "./process-gates.ts";
 import { liveRoots, type Roots } from "./roots.ts";
@@ -208,6 +209,8 @@ export function desiredState(
       ...command(placement, kept),
       ...watch(placement, config, unit, kept),
       ...running,
+      // Taken away last: until its restart the conductor reads it, by the drop-in that it has read.
+      ...(config["openstack-ca"] === "" ? [unusedFile(paths.openstackCa, kept)] : []),
     ],
     stage: async (host, changes) => {
       if (!changes.some(({ id }) => isReadByDaemons(id))) return [];
@@ -231,7 +234,7 @@ export function desiredState(
       releases,
       ...gatesNotChecked,
     ],
-    notes: leftoverGates(unit, markers),
+    notes: [...leftoverGates(unit, markers), ...optionNotes(config)],
   };
 }
 
@@ -256,6 +259,7 @@ function files(config: Config, unit: Conductor, dropIn: string, kept: Originals)
       mode: "0600",
       originals: kept,
     }),
+    ...(config["openstack-ca"] === "" ? [] : [certificates(config["openstack-ca"], kept)]),
     directory({ path: paths.dropInDirectory, owner: root, mode: "0755", originals: kept }),
     file({
       path: paths.dropIn,
@@ -267,6 +271,11 @@ function files(config: Config, unit: Conductor, dropIn: string, kept: Originals)
     }),
     ...wired.map((path) => lineBlock({ path, markers, lines: blockLines, originals: kept })),
   ];
+}
+
+/** Read whenever a cluster gets its credentials (driver 1.4.0, common/app_creds.py): a new one needs no restart. */
+function certificates(content: string, kept: Originals): Resource {
+  return file({ path: paths.openstackCa, content, owner: root, mode: "0644", originals: kept });
 }
 
 function command(placement: Placement, kept: Originals): readonly Resource[] {

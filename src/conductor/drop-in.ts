@@ -1,14 +1,17 @@
 import { parse } from "ini";
 import template from "../../templates/etc.magnum.magnum.conf.d.00-capi-helm.conf.tmpl";
 import type { State } from "../reconcile/resource.ts";
-import { type Config, isAtLeast } from "./config.ts";
+import type { Config } from "./config.ts";
+import { settingsAsOptions } from "./driver-values.ts";
 import { paths } from "./paths.ts";
 import { fill } from "./templates.ts";
+import { isAtLeast } from "./version.ts";
 
 /** One option of the daemons that we set. */
 export interface DaemonOption {
   readonly group: string;
   readonly name: string;
+  /** What the daemons get, as text: not always what stands in the file. */
   readonly value: string;
 }
 
@@ -28,9 +31,21 @@ export function daemonOptions(config: Config): readonly DaemonOption[] {
     option("capi_helm", "helm_chart_name", config["chart-name"]),
     option("capi_helm", "default_helm_chart_version", config["chart-version"]),
     ...(knowsApiResources ? [option("capi_helm", "api_resources", config["api-resources"])] : []),
+    ...settingsAsOptions(config["capi-helm-options"], config["driver-version"]),
     option("cluster_template", "kubernetes_default_network_driver", config["default-network-driver"]),
     option("cluster_template", "kubernetes_allowed_network_drivers", "calico,cilium"),
+    ...(config["openstack-ca"] === "" ? [] : [option("drivers", "openstack_ca_file", paths.openstackCa)]),
   ];
+}
+
+/**
+ * A value as oslo.config reads it back: it replaces `$name` and `$$`, strips blanks and then one pair of quotes
+ * (oslo.config 9.4, cfg.py and iniparser.py).
+ */
+function asWritten(value: string): string {
+  const escaped = value.replaceAll("$", "$$$$");
+  const stripped = value !== value.trim() || /^(["']).*\1$|^["']$/.test(value);
+  return stripped ? `"${escaped}"` : escaped;
 }
 
 /** The drop-in's bytes. */
@@ -39,7 +54,7 @@ export function renderDropIn(options: readonly DaemonOption[]): string {
   const sections = groups.map((group) => {
     const lines = options
       .filter((it) => it.group === group)
-      .map(({ name, value }) => `${name} = ${value}`.trimEnd());
+      .map(({ name, value }) => `${name} = ${asWritten(value)}`.trimEnd());
     return [`[${group}]`, ...lines].join("\n");
   });
   return fill(template, { sections: sections.join("\n\n") });

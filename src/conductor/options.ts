@@ -1,4 +1,6 @@
 import * as z from "zod";
+import { parseCertificates } from "./openstack-ca.ts";
+import { type Finding, parseDriverOptions } from "./option-map.ts";
 
 /** One option as Juju's `config.yaml` declares it. */
 export interface OptionDeclaration {
@@ -98,6 +100,30 @@ const apiResources = plainText.transform((text, context) => {
   return issue === undefined ? JSON.stringify(map) : refuse(issue.message);
 });
 
+/** Takes a finding down as an issue, with what a refusal shows in the place of the whole value. */
+export function addFinding(
+  { shown, accepted }: Finding,
+  context: z.core.$RefinementCtx,
+  path: readonly string[] = [],
+): void {
+  const params = shown === undefined ? {} : { params: { shown } };
+  context.addIssue({ code: "custom", message: accepted, path: [...path], ...params });
+}
+
+const driverOptions = z.string("a text").transform((text, context) => {
+  const parsed = parseDriverOptions(text);
+  if (!("accepted" in parsed)) return parsed;
+  addFinding(parsed, context);
+  return z.NEVER;
+});
+
+const certificates = z.string("a text").transform((text, context) => {
+  const parsed = parseCertificates(text);
+  if ("pem" in parsed) return parsed.pem;
+  addFinding(parsed, context);
+  return z.NEVER;
+});
+
 /** A whole number as Juju hands it over. */
 function between(least: number, most: number, unit: string) {
   const accepted = `${least} to ${most} ${unit}`;
@@ -122,6 +148,8 @@ export const optionSchemas = {
   ),
   "api-resources": apiResources,
   "default-network-driver": z.enum(["calico", "cilium"], "calico or cilium (the chart installs no other)"),
+  "capi-helm-options": driverOptions,
+  "openstack-ca": certificates,
   "self-heal": z.boolean("true or false"),
   "self-heal-limit": between(1, 100, "repairs"),
   "self-heal-window": between(1, 1440, "minutes"),
@@ -196,6 +224,18 @@ export const optionDeclarations: Readonly<Record<OptionName, OptionDeclaration>>
     default: "calico",
     description:
       "Network driver, calico or cilium, of cluster templates that name none. Magnum's own default, flannel, gives clusters without a network.",
+  },
+  "capi-helm-options": {
+    type: "string",
+    default: "",
+    description:
+      "More options of the driver, as a YAML map of names to values, for example {octavia_provider: ovn, boot_volume_size: 40}; or of capi_helm and capi_helm_cluster_labels to such maps. Names are those of the driver's version; lists are YAML lists. Empty: the driver's own defaults.",
+  },
+  "openstack-ca": {
+    type: "string",
+    default: "",
+    description:
+      "Certificates of the authorities that vouch for the OpenStack API, in PEM or in base64 of it, for the clusters to trust: set with openstack-ca=@FILE. Empty: what magnum.conf names, else the public authorities.",
   },
   "self-heal": {
     type: "boolean",

@@ -13,6 +13,7 @@ export const paths = {
   dropInDirectory: "/etc/magnum/magnum.conf.d",
   dropIn: "/etc/magnum/magnum.conf.d/00-capi-helm.conf",
   kubeconfig: "/etc/magnum/kubeconfig",
+  openstackCa: "/etc/magnum/capi-helm-openstack-ca.pem",
   helmDirectory: "/usr/local/bin",
   helm: "/usr/local/bin/helm",
   command: "/usr/local/bin/capi-graft",

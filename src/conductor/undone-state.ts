@@ -23,7 +23,7 @@ function digestWanted([resource]: readonly Resource[], key: string): string | un
 
 /** Files of names that nobody else uses: where nothing is known of one (any more), it was not there before us. */
 function withOwnNames(kept: Originals): Originals {
-  const own = [paths.command, ...watchUnitFiles];
+  const own = [paths.command, paths.openstackCa, ...watchUnitFiles];
   return {
     ...kept,
     of: async (host, path) =>
@@ -110,6 +110,7 @@ async function asBefore(
     ...blocks.apiBlock,
     ...dropIn,
     ...(await fileAsBefore(host, paths.kubeconfig, kept)),
+    ...(await fileAsBefore(host, paths.openstackCa, kept)),
     directoryAsBefore(paths.dropInDirectory, kept),
     ...(await packageAsBefore(host, driver, kept)),
     ...(await fileAsBefore(host, paths.helm, kept)),

@@ -36,6 +36,7 @@ export function watchedPaths(unit: Pick<Conductor, "python">): readonly string[]
     paths.dropInDirectory,
     paths.dropIn,
     paths.kubeconfig,
+    paths.openstackCa,
     paths.helm,
     paths.command,
     ...Object.values(services).map((it) => `${paths.units}/${it}.service`),

@@ -77,6 +77,19 @@ export function noFile(path: string): Resource {
   };
 }
 
+/** No file at this path, which is ours to use; what stood there is kept. */
+export function unusedFile(path: string, kept: Originals): Resource {
+  const none = noFile(path);
+  return {
+    ...none,
+    quick: true,
+    apply: async (host, change) => {
+      await kept.keep(host, path);
+      await none.apply(host, change);
+    },
+  };
+}
+
 /** A file as it was before this project first touched it; nothing to do for one that it never touched. */
 export async function fileAsBefore(host: Host, path: string, kept: Originals): Promise<readonly Resource[]> {
   const original = await kept.of(host, path);

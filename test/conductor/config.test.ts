@@ -1,12 +1,7 @@
 import { describe, expect, test } from "vitest";
-import {
-  isAtLeast,
-  parseConfig,
-  parseOptions,
-  type RawOptions,
-  showValue,
-} from "../../src/conductor/config.ts";
+import { parseConfig, parseOptions, type RawOptions, showValue } from "../../src/conductor/config.ts";
 import { apiKinds } from "../../src/conductor/options.ts";
+import { isAtLeast } from "../../src/conductor/version.ts";
 import { kubeconfigText, secrets } from "../support/kubeconfigs.ts";
 
 const kubeconfig = kubeconfigText();
@@ -224,6 +219,8 @@ describe("a good configuration is accepted:", () => {
       "chart-name": "openstack-cluster",
       "api-resources": "{}",
       "default-network-driver": "calico",
+      "capi-helm-options": [],
+      "openstack-ca": "",
       "self-heal": true,
       "self-heal-limit": 5,
       "self-heal-window": 60,

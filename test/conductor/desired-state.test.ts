@@ -50,6 +50,7 @@ describe("the desired state of a unit", () => {
       service:magnum-api
         before: magnum-api-not-paused, magnum-api-not-stopped, show-args, driver-enumerated, magnum-conductor-options, magnum-api-options, helm-on-path
         with: pip-package:magnum-capi-helm
+      file:/etc/magnum/capi-helm-openstack-ca.pem
       at rest
         magnum-conductor-stable
         magnum-api-stable
@@ -138,6 +139,7 @@ describe("the unit as it was before", () => {
           "unit:magnum-capi-helm-watch.service",
           "block:/etc/default/magnum-conductor",
           "block:/etc/default/magnum-api",
+          "file:/etc/magnum/capi-helm-openstack-ca.pem",
           "directory:/etc/magnum/magnum.conf.d",
           "service:magnum-conductor",
           "service:magnum-api",

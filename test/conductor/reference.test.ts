@@ -10,6 +10,7 @@ import { memoryHost } from "../../src/host/memory-host.ts";
 import { conductorFacts } from "../support/conductor-facts.ts";
 import { kubeconfigText } from "../support/kubeconfigs.ts";
 
+const ca = join(import.meta.dirname, "../fixtures/ca/ca.pem");
 const page = readFileSync(optionsPage, "utf8");
 
 /** The part of a page below one of its headings of level 2. */
@@ -52,8 +53,13 @@ describe("docs/reference/options.md", () => {
 
 describe("docs/reference/gates.md", () => {
   test("describes every gate of a unit, and none that there is not", () => {
-    const config = parseConfig({ "enable-auto-restarts": false }, kubeconfigText());
-    if (!("kubeconfig" in config)) throw new Error("the defaults are refused");
+    const set = {
+      "enable-auto-restarts": false,
+      "capi-helm-options": "{octavia_provider: ovn}",
+      "openstack-ca": readFileSync(ca, "utf8"),
+    };
+    const config = parseConfig(set, kubeconfigText());
+    if (!("kubeconfig" in config)) throw new Error("the options of this test are refused");
     const { resources, settleGates = [], exitGates, notes = [] } = desiredState(config, conductorFacts, {});
     const gates = [
       ...resources.flatMap(({ preflight = [], gates: own = [] }) => [...preflight, ...own]),

@@ -1,0 +1,30 @@
+import { closed, type Gate, open } from "../reconcile/gate.ts";
+import type { Config } from "./config.ts";
+import { leftOut } from "./driver-values.ts";
+import { endedCertificates } from "./openstack-ca.ts";
+
+/** Notes on options that are accepted, but do less than they say; none for options that are not set. */
+export function optionNotes(config: Config): readonly Gate[] {
+  const { "driver-version": version, "capi-helm-options": settings, "openstack-ca": pem } = config;
+  const unknown = leftOut(settings, version);
+  const known: Gate = {
+    id: "driver-options-known",
+    title: "the driver knows all of capi-helm-options",
+    check: async () => {
+      if (unknown.length === 0) return open();
+      const reason = `driver ${version} does not know ${unknown.join(", ")} of capi-helm-options: left out`;
+      return closed("note", reason, "take them out, or set driver-version");
+    },
+  };
+  const valid: Gate = {
+    id: "openstack-ca-valid",
+    title: "no certificate of openstack-ca has ended",
+    check: async (host) => {
+      const ended = endedCertificates(pem, host.now());
+      const more = ended.length > 1 ? ` and ${ended.length - 1} more` : "";
+      if (ended.length === 0) return open();
+      return closed("note", `openstack-ca: ${ended[0]}${more}`, "juju config openstack-ca=@FILE");
+    },
+  };
+  return [...(settings.length === 0 ? [] : [known]), ...(pem === "" ? [] : [valid])];
+}
