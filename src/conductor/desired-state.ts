@@ -197,10 +197,7 @@ export function desiredState(
   ];
   const releases = pendingReleasesGate(unit, placement.askReleases === true);
   const defers = !config["enable-auto-restarts"];
-  const beforeRestart = proof();
-  const running = daemons(unit, driver, wantedBy(dropIn)).map((it) =>
-    restartable(it, driver, beforeRestart, defers),
-  );
+  const running = restartables(daemons(unit, driver, wantedBy(dropIn)), driver, proof(), defers);
   return {
     resources: [
       pipPackage(driver, kept),
@@ -209,8 +206,7 @@ export function desiredState(
       ...command(placement, kept),
       ...watch(placement, config, unit, kept),
       ...running,
-      // Taken away last: until its restart the conductor reads it, by the drop-in that it has read.
-      ...(config["openstack-ca"] === "" ? [unusedFile(paths.openstackCa, kept)] : []),
+      ...unsetCertificates(config, kept),
     ],
     stage: async (host, changes) => {
       if (!changes.some(({ id }) => isReadByDaemons(id))) return [];
@@ -224,8 +220,7 @@ export function desiredState(
         helm: changing.has(`helm:${helm.path}`) ? helm : undefined,
       });
       const restarts = changing.has(`service:${services.conductor}`) && !defers;
-      const idle = restarts ? [helmIdleGate()] : [];
-      return [...proof(roots).map((gate) => inLiveWords(gate, roots)), ...idle];
+      return [...proof(roots).map((gate) => inLiveWords(gate, roots)), ...(restarts ? [helmIdleGate()] : [])];
     },
     settleGates: restGates(unit),
     exitGates: [
@@ -238,15 +233,22 @@ export function desiredState(
   };
 }
 
-/** A daemon as a resource that is restarted once `proof` holds, or is left alone. */
-function restartable(daemon: Daemon, driver: PipPackage, proof: readonly Gate[], defers: boolean): Resource {
-  return service({
-    ...daemon,
-    mustRun: true,
-    gates: [...daemon.gates, ...proof],
-    follows: [`pip-package:${driver.name}`],
-    ...(defers ? { deferral: deferralGate(daemon.unit) } : {}),
-  });
+/** The daemons as resources that are restarted once `proof` holds, or are left alone. */
+function restartables(
+  running: readonly Daemon[],
+  driver: PipPackage,
+  proof: readonly Gate[],
+  defers: boolean,
+): readonly Resource[] {
+  return running.map((daemon) =>
+    service({
+      ...daemon,
+      mustRun: true,
+      gates: [...daemon.gates, ...proof],
+      follows: [`pip-package:${driver.name}`],
+      ...(defers ? { deferral: deferralGate(daemon.unit) } : {}),
+    }),
+  );
 }
 
 function files(config: Config, unit: Conductor, dropIn: string, kept: Originals): readonly Resource[] {
@@ -276,6 +278,15 @@ function files(config: Config, unit: Conductor, dropIn: string, kept: Originals)
 /** Read whenever a cluster gets its credentials (driver 1.4.0, common/app_creds.py): a new one needs no restart. */
 function certificates(content: string, kept: Originals): Resource {
   return file({ path: paths.openstackCa, content, owner: root, mode: "0644", originals: kept });
+}
+
+/**
+ * Taken away last: until its restart the conductor reads them, by the drop-in that it has read. Where restarts are an
+ * operator's, the file stays for that reason.
+ */
+function unsetCertificates(config: Config, kept: Originals): readonly Resource[] {
+  const isRead = config["openstack-ca"] !== "" || !config["enable-auto-restarts"];
+  return isRead ? [] : [unusedFile(paths.openstackCa, kept)];
 }
 
 function command(placement: Placement, kept: Originals): readonly Resource[] {
