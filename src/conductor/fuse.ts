@@ -81,7 +81,7 @@ function blown(id: string, repairs: readonly Repair[], { windowMinutes }: FuseLi
   if (who === "unknown") {
     return closed("operator", `${id} is undone again and again ${detail}`, "find its cause, then run apply");
   }
-  return closed("operator", `${id} is undone, likely by ${who} ${detail}`, "stop that, then run apply");
+  return closed("operator", `${id} is undone, likely by ${who} ${detail}`, "stop that, run apply");
 }
 
 function judgeRepairs(id: string, repairs: readonly Repair[], limits: FuseLimits, now: number): GateState {

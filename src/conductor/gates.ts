@@ -196,7 +196,7 @@ export function judgeHelm(output: string, version: string): GateState {
   return closed(
     "operator",
     `the conductor finds ${where}, helm ${found ?? "that does not run"}`,
-    isOurs ? "does helm-url name a helm that runs?" : `remove ${where}`,
+    isOurs ? "is helm-url right?" : `remove ${where}`,
   );
 }
 

@@ -96,7 +96,7 @@ async function wirings(host: Host, unit: Conductor, markers: Markers): Promise<r
       const { before, after } = splitAtBlock((await readText(host.fs, path)) ?? "", markers);
       const line = `${before}\n${after}`.split("\n").find((it) => /^[^#]*--config-dir/.test(it));
       const remedy = `take that line out of ${path}`;
-      return line === undefined ? [] : [{ what: `${path} has ${line.trim()}`, remedy }];
+      return line === undefined ? [] : [{ what: `${path} has --config-dir: ${line.trim()}`, remedy }];
     }),
   );
   const found = lines.flat();

@@ -27,12 +27,13 @@ function withoutDetail(reason: string): string {
   return reason.slice(0, details.at(-1)?.index ?? 0);
 }
 
-/** A lead such as `reverted, service:x: ` without the kind, and a reason that does not begin with what the lead names. */
+/** A lead and a reason without the kinds of resources, and a reason that does not begin with what the lead names. */
 function withoutRepeats(lead: string, reason: string): readonly [lead: string, reason: string] {
   const short = withoutFolders(lead).replace(/(, )[a-z-]+:(?=\S)/, "$1");
   const subject = /^\S+/.exec(reason)?.[0] ?? "";
   const isNamed = subject !== "" && /, (\S+?):? $/.exec(short)?.[1]?.startsWith(subject) === true;
-  return [short, isNamed ? reason.slice(subject.length).trimStart() : reason];
+  const bare = isNamed ? reason.slice(subject.length).trimStart() : reason;
+  return [short, bare.replace(/^[a-z-]+:(?=\S)/, "")];
 }
 
 /** The longest form of a lead and a reason that fits; what no form makes short enough is cut. */

@@ -36,7 +36,7 @@ async function start(host: Host, name: string): Promise<void> {
     await systemctl(host, "restart", name);
   } catch (error) {
     if (!(error instanceof HostFault)) throw error;
-    const remedy = "is there room in fs.inotify.max_user_instances?";
+    const remedy = "raise fs.inotify.max_user_instances?";
     throw new HostFault(error.message, { cure: "note", remedy, cause: error });
   }
 }

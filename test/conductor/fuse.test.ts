@@ -59,7 +59,7 @@ describe("the fuse", () => {
       closed(
         "operator",
         `${id} is undone, likely by package upgrade: magnum-conductor 1 -> 2 (5 times in 60 minutes, last at 12:08 UTC)`,
-        "stop that, then run apply",
+        "stop that, run apply",
       ),
     );
     expect(await fuse.retryAt(id)).toBeUndefined();

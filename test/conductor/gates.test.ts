@@ -272,7 +272,7 @@ describe("helm on the daemons' PATH", () => {
     [
       { code: 139, stdout: "/usr/local/bin/helm\n" },
       "the conductor finds /usr/local/bin/helm, helm that does not run",
-      "does helm-url name a helm that runs?",
+      "is helm-url right?",
     ],
   ])("is closed for %j", async (answer, reason, remedy) => {
     expect(await found(shell(answer), [gate])).toEqual({ state: "closed", cure: "operator", reason, remedy });

@@ -126,7 +126,7 @@ describe("on a unit that was grafted by hand", () => {
     [paths.openstackDefaults, `${byHand}\n`],
   ])("a line beside the charm's block in %s is", async (path, text) => {
     expect(await found({ files: { [path]: text } })).toEqual([
-      ["leftover-wiring", "note", `${path} has ${byHand}`, `take that line out of ${path}`],
+      ["leftover-wiring", "note", `${path} has --config-dir: ${byHand}`, `take that line out of ${path}`],
     ]);
   });
 
