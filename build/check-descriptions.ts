@@ -21,7 +21,7 @@ const metadata = z
     issues: z.url().optional(),
     docs: z.url().optional(),
     subordinate: z.literal(true),
-    assumes: z.array(z.string().regex(/^juju (>=|<) \d+\.\d+(\.\d+)?$/, "is not like `juju >= 3.3`")),
+    assumes: z.array(z.string().regex(/^juju (>=|<) \d+\.\d+(\.\d+)?$/, "is not like `juju >= 3.6`")),
     requires: z.record(kebabCase, endpoint),
     resources: z
       .record(

@@ -27,7 +27,7 @@ function urlOf({ host, port }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-const logs = `journalctl -u ${services.api} -n 50, and its log file`;
+const logs = `journalctl -u ${services.api} -n 50`;
 
 /** What one look found, and up to which age of the process another look may find better. */
 interface Look {
@@ -47,7 +47,7 @@ function judgeAnswers(addresses: readonly Address[], answers: readonly Answer[])
   });
   const good = said.find(({ status }) => status !== undefined && status < 500);
   if (good !== undefined) return { state: open(good.text), patienceMs: 0 };
-  const { state } = nothing(`does not answer on ${said.map(({ text }) => text).join(", ")}`);
+  const { state } = nothing(`does not answer: ${said.map(({ text }) => text).join(", ")}`);
   return { state, patienceMs: said.some(({ status }) => status !== undefined) ? errorMs : silenceMs };
 }
 

@@ -20,7 +20,7 @@ export function deferralGate(service: string): Gate {
       // What is masked or was stopped is left alone for a reason of its own, which other gates tell.
       if (load === "masked" || (active === "inactive" && result === "success")) return open();
       if (mainPid !== 0) return closed("note", `restart deferred: ${service}`, remedy);
-      const reason = `${service} is not running (${active}), and enable-auto-restarts is false`;
+      const reason = `${service} is down (${active}), auto restarts off`;
       return closed(active === "activating" ? "time" : "operator", reason, remedy);
     },
   };

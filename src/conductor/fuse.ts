@@ -75,14 +75,13 @@ function timeOfDay(ms: number): string {
 
 function blown(id: string, repairs: readonly Repair[], { windowMinutes }: FuseLimits): GateState {
   const last = repairs.at(-1);
-  const who = last?.cause === undefined ? "cause unknown" : `likely cause: ${last.cause}`;
   const window = windowMinutes === 1 ? "a minute" : `${windowMinutes} minutes`;
-  const when = timeOfDay(last?.at ?? 0);
-  return closed(
-    "operator",
-    `${id} was repaired ${times(repairs.length)} in ${window}, last at ${when}; ${who}`,
-    "stop what undoes it, then run the action apply",
-  );
+  const detail = `(${times(repairs.length)} in ${window}, last at ${timeOfDay(last?.at ?? 0)})`;
+  const who = last?.cause?.replace(/^(maybe |written by )+/, "") ?? "unknown";
+  if (who === "unknown") {
+    return closed("operator", `${id} is undone again and again ${detail}`, "find its cause, then run apply");
+  }
+  return closed("operator", `${id} is undone, likely by ${who} ${detail}`, "stop that, run apply");
 }
 
 function judgeRepairs(id: string, repairs: readonly Repair[], limits: FuseLimits, now: number): GateState {
@@ -92,8 +91,8 @@ function judgeRepairs(id: string, repairs: readonly Repair[], limits: FuseLimits
   const next = new Date(due).toISOString().slice(11, 19);
   return closed(
     "time",
-    `${id} was repaired ${times(repairs.length)} within ${limits.windowMinutes} minutes: the next repair is due at ${next} UTC`,
-    "wait, or find out what undoes it",
+    `next repair of ${id} is due at ${next} UTC (${times(repairs.length)} in ${limits.windowMinutes} minutes)`,
+    "wait, or find its cause",
   );
 }
 

@@ -65,8 +65,8 @@ export function showArgsGate(unit: Conductor, roots: Roots = liveRoots): Gate {
       const args = await showArgs(host, unit, roots.conductorInit);
       if ("state" in args) return args;
       if (takesDropIns(args.words, roots.dropInDirectory)) return open();
-      const reason = `${services.conductor} would be started without ${configFile} or --config-dir ${paths.dropInDirectory}`;
-      return closed("operator", reason, `look at ${paths.conductorDefaults} and ${paths.openstackDefaults}`);
+      const reason = `${services.conductor} would not read the drop-ins: no ${configFile} or --config-dir ${paths.dropInDirectory}`;
+      return closed("operator", reason, `look at ${paths.conductorDefaults}`);
     },
   };
 }
@@ -119,9 +119,10 @@ function judgeOption(view: DaemonView, { group, name, value }: DaemonOption, our
     );
   }
   if (seen.file === ours && seen.value === value) return open();
-  const origin = seen.file === "" ? "Magnum's default" : seen.file;
-  const remedy = seen.file === ours ? "capi-graft apply" : `take ${name} out of ${origin}`;
-  return closed("operator", `[${group}] ${name} is ${seen.value} out of ${origin}, not ${value}`, remedy);
+  const what = `[${group}] ${name}: it is ${seen.value}, not ${value}`;
+  if (seen.file === "") return closed("operator", `nothing sets ${what}`, "capi-graft plan");
+  const remedy = seen.file === ours ? "capi-graft apply" : "take it out of that file";
+  return closed("operator", `${seen.file} sets ${what}`, remedy);
 }
 
 function isLate(view: DaemonView): GateState | undefined {
@@ -133,7 +134,7 @@ function judgeOptions(view: DaemonView, options: readonly DaemonOption[], ours: 
   const late = isLate(view);
   if (late !== undefined) return late;
   if (view.configError !== undefined) {
-    return closed("operator", view.configError, `look at ${paths.magnumConf} and ${paths.dropInDirectory}`);
+    return closed("operator", view.configError, "look below /etc/magnum");
   }
   const first = options.map((it) => judgeOption(view, it, ours)).find(({ state }) => state === "closed");
   return first ?? open(`${options.length} options out of ${paths.dropIn}`);
@@ -213,7 +214,7 @@ export function judgeHelm(output: string, version: string): GateState {
   return closed(
     "operator",
     `the conductor finds ${where}, helm ${found ?? "that does not run"}`,
-    isOurs ? `does helm-url name a helm ${version} that runs for the daemons' user?` : `remove ${where}`,
+    isOurs ? "is helm-url right?" : `remove ${where}`,
   );
 }
 

@@ -56,7 +56,7 @@ async function enabledDrivers(host: Host): Promise<readonly Leftover[]> {
   const found = await Promise.all(
     files.map(async (path) => {
       const sets = (await linesOf(host, path)).some((line) => /^\s*enabled_drivers\s*[=:]/.test(line));
-      const remedy = `take enabled_drivers out of ${path}: Magnum has no such option`;
+      const remedy = `take enabled_drivers out of that file`;
       return sets ? [{ what: `${path} sets enabled_drivers`, remedy }] : [];
     }),
   );
@@ -82,7 +82,7 @@ async function driverCopies(host: Host, unit: Conductor): Promise<readonly Lefto
     remedy: `runuser -u ${unit.daemon.user} -- ${unit.python} -m pip uninstall magnum-capi-helm`,
   }));
   const ofDebian = {
-    what: `${debianPackage} ${version} is installed too; the charm's driver comes before it`,
+    what: `${debianPackage} ${version} is installed too: the charm's driver comes before it`,
     remedy: `apt-get remove ${debianPackage}`,
   };
   return version === undefined ? ofUser : [...ofUser, ofDebian];
@@ -95,8 +95,8 @@ async function wirings(host: Host, unit: Conductor, markers: Markers): Promise<r
     files.map(async (path) => {
       const { before, after } = splitAtBlock((await readText(host.fs, path)) ?? "", markers);
       const line = `${before}\n${after}`.split("\n").find((it) => /^[^#]*--config-dir/.test(it));
-      const remedy = `take that line out of ${path}: the charm's own block has it`;
-      return line === undefined ? [] : [{ what: `${path} has ${line.trim()}`, remedy }];
+      const remedy = `take that line out of ${path}`;
+      return line === undefined ? [] : [{ what: `${path} has --config-dir: ${line.trim()}`, remedy }];
     }),
   );
   const found = lines.flat();
@@ -104,8 +104,8 @@ async function wirings(host: Host, unit: Conductor, markers: Markers): Promise<r
   const { stdout } = await host.run(argv, { timeoutMs: 5_000 });
   const directories = stdout.split(/\s+/).filter((word) => /^--config-dir(=|$)/.test(word)).length;
   if (found.length > 0 || directories < 2) return found;
-  const what = `the conductor would be started with --config-dir ${directories} times`;
-  return [{ what, remedy: `look at ${paths.conductorInit} and ${paths.conductorDefaults}` }];
+  const what = `${services.conductor} would get --config-dir ${directories} times`;
+  return [{ what, remedy: `look at ${paths.conductorDefaults}` }];
 }
 
 const otherFolders = ["/usr/local/sbin", "/usr/sbin", "/usr/bin", "/snap/bin"];
@@ -119,7 +119,7 @@ async function otherHelms(host: Host): Promise<readonly Leftover[]> {
       if (stat === undefined) return [];
       const target = stat.kind === "symlink" ? ` -> ${await host.fs.readLink(path)}` : "";
       const what = `${path}${target}`;
-      return [{ what: `another helm: ${what}`, remedy: `rm ${path}: the charm's is ${paths.helm}` }];
+      return [{ what: `another helm: ${what}`, remedy: `rm ${path}` }];
     }),
   );
   return found.flat();

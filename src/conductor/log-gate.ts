@@ -43,10 +43,10 @@ function namesDriver({ error, trace }: Failure): boolean {
 }
 
 function judgeFailure(service: string, failure: Failure, source: string): GateState {
-  const what = `${failure.loop} of ${service} fails: ${failure.error}`;
+  const what = `${failure.loop} of ${service} fails: ${failure.error} (${source})`;
   if (!isForeign(failure) && namesDriver(failure))
-    return closed("operator", what, `capi-graft rollback, or look at ${source}`);
-  return closed("note", what, `systemctl restart ${service} if it stays when that answers again`);
+    return closed("operator", what, "capi-graft rollback, or read its log");
+  return closed("note", what, "restart it if this stays when that answers");
 }
 
 function judgeLines({ source, lines }: DaemonLog, service: string, now: number): GateState | undefined {
@@ -54,7 +54,7 @@ function judgeLines({ source, lines }: DaemonLog, service: string, now: number):
   const config = recent.findLast(({ text }) => configError.test(text));
   if (config !== undefined) {
     const what = configError.exec(config.text)?.[0] ?? "";
-    return closed("operator", `${service}: ${what}`, `capi-graft rollback, or look at ${source}`);
+    return closed("operator", `${service}: ${what} (${source})`, "capi-graft rollback, or read its log");
   }
   const failures = recent.flatMap((_, index) => failureAt(recent, index) ?? []);
   const states = failures.map((failure) => judgeFailure(service, failure, source));

@@ -72,7 +72,7 @@ function judgeKind(kind: string, value: unknown): Issue {
     return { message: `${kind}: api_version must be ${group}/VERSION, such as ${group}/v1beta1` };
   const trap = neverV1beta2.has(kind) && name === "v1beta2";
   return trap
-    ? { message: `${kind}: with v1beta2 driver 1.4.0 never sees a healthy cluster; leave ${kind} out` }
+    ? { message: `leave ${kind} out: with v1beta2 driver 1.4.0 never sees a healthy cluster` }
     : undefined;
 }
 

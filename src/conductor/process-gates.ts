@@ -113,7 +113,7 @@ export function liveGate(unit: Conductor, version: string): Gate {
       if (!takesDropIns(await wordsOf(host, mainPid))) {
         return closed(
           "operator",
-          "the running conductor has no --config-dir",
+          `${services.conductor} runs without --config-dir`,
           "systemctl restart magnum-conductor",
         );
       }

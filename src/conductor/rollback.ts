@@ -57,7 +57,7 @@ async function targetOf(host: Host, to: RollbackTarget): Promise<Wish> {
   const target = to === "previous" ? await previousWish(host) : withDriver(present, to.driver);
   if (present !== undefined && target !== undefined) return { ...target, ...placementOf(present) };
   throw new HostFault("there is no earlier generation on this unit", {
-    remedy: "roll back to a driver: capi-graft rollback --to 1.3.0",
+    remedy: "capi-graft rollback --to 1.3.0",
   });
 }
 
@@ -96,6 +96,6 @@ function rolledBack(to: RollbackTarget, config: Config, wanted: Wish, at: string
     source: "rollback",
     cure: "note",
     reason: `rolled back to ${where}`,
-    remedy: "change an option, or run the action apply",
+    remedy: "change an option, or run apply",
   };
 }

@@ -40,7 +40,7 @@ function fault(action: string, path: string, error: unknown): HostFault {
   const code = codeOf(error);
   if (code === "") throw error;
   return new HostFault(`failed to ${action} ${path}: ${code}`, {
-    remedy: remedies[code] ?? `look at ${path} and its filesystem`,
+    remedy: remedies[code] ?? "look at it and its filesystem",
     cause: error,
   });
 }

@@ -11,7 +11,7 @@ import { announce, conclude } from "./announce.ts";
 import { reconcileUnit, wishOf } from "./charm.ts";
 import { hookCommand } from "./hook-command.ts";
 import type { Asked } from "./quiet.ts";
-import { statusFor } from "./status.ts";
+import { statusFor, troubleStatus } from "./status.ts";
 
 type Params = Readonly<Record<string, unknown>>;
 
@@ -28,8 +28,9 @@ function needed(asked: Asked | undefined, name: string): Asked {
 
 const planned: Action = async (host, _params, asked) => {
   await progress("comparing the unit with the options");
-  const wanted = await wishOf(needed(asked, "plan"));
-  return planEnd("blocked" in wanted ? wanted : await plan(host, wanted.wish));
+  const wanted = await wishOf(host, needed(asked, "plan"));
+  if ("trouble" in wanted) return planEnd({ blocked: troubleStatus(wanted.trouble).message });
+  return planEnd(await plan(host, wanted.wish));
 };
 
 const apply: Action = async (host, _params, asked) => {

@@ -1,7 +1,8 @@
 import { deferredServices } from "../conductor/deferred.ts";
-import type { Ending } from "../conductor/graft.ts";
+import type { Ending, Reported } from "../conductor/graft.ts";
 import type { Progress } from "../reconcile/reconcile.ts";
-import { inLine, troubles } from "../reconcile/report.ts";
+import { inLine, type Trouble, troubles } from "../reconcile/report.ts";
+import { setApplicationStatus } from "./application-status.ts";
 import { hookCommand } from "./hook-command.ts";
 import { statusFor, type UnitStatus } from "./status.ts";
 
@@ -13,8 +14,14 @@ export async function log(level: Level, message: string): Promise<void> {
 }
 
 /** Sets the unit's workload status. */
-export async function setStatus({ status, message }: UnitStatus): Promise<void> {
+async function setStatus({ status, message }: UnitStatus): Promise<void> {
   await hookCommand("status-set", [status, "--", message]);
+}
+
+/** Sets the status that a hook ends with: the unit's, and by the leader the application's. */
+export async function setLastStatus(status: UnitStatus): Promise<void> {
+  await setStatus(status);
+  await setApplicationStatus(status);
 }
 
 function sentence(progress: Progress): string | undefined {
@@ -59,30 +66,44 @@ export function announce(
   return { watch, told: end };
 }
 
-async function tell(ending: Ending): Promise<void> {
+function inFull({ source, reason, remedy }: Omit<Trouble, "cure">): string {
+  return `${source}: ${reason}${remedy === "" ? "" : `; next: ${remedy}`}`;
+}
+
+type LogLine = readonly [level: Level, text: string];
+
+function linesOfReport({ report, hold, back }: Reported): readonly LogLine[] {
+  const held = hold === undefined ? [] : [`${hold.kind}, ${inFull(hold)}`];
+  const found = [...held, ...troubles(report).map(inFull)];
+  const left = back === undefined ? [] : troubles(back);
+  return [
+    ...found.map((text): LogLine => ["WARNING", text]),
+    ...left.map(({ source, reason }): LogLine => ["ERROR", `not undone: ${source}: ${reason}`]),
+  ];
+}
+
+/** Every message in full: a status is short. */
+function linesOf(ending: Ending): readonly LogLine[] {
   if (ending.end === "refused") {
-    for (const { option, value, accepted } of ending.refusals) {
-      await log("ERROR", `${option}: ${value === "" ? "empty" : value}; accepted: ${accepted}`);
-    }
+    return ending.refusals.map(({ option, value, accepted }) => [
+      "ERROR",
+      `${option}: ${value === "" ? "empty" : value}; accepted: ${accepted}`,
+    ]);
   }
-  if (ending.end !== "report") return;
-  for (const { source, reason, remedy } of troubles(ending.report)) {
-    await log("WARNING", `${source}: ${reason}; next: ${remedy}`);
-  }
-  for (const { source, reason } of ending.back === undefined ? [] : troubles(ending.back)) {
-    await log("ERROR", `not undone: ${source}: ${reason}`);
-  }
+  if (ending.end === "fault") return [["ERROR", inFull({ ...ending, source: "fault" })]];
+  if (ending.end === "held") return [["WARNING", `reverted, ${inFull(ending.hold)}`]];
+  return ending.end === "report" ? linesOfReport(ending) : [];
 }
 
 /** Logs how a run ended, and sets the status and the workload version that it calls for. Gives the status. */
 export async function conclude(ending: Ending): Promise<UnitStatus> {
-  await tell(ending);
+  for (const [level, text] of linesOf(ending)) await log(level, text);
   // The workload version is that of what runs.
   const isRunning = ending.end === "report" && deferredServices(ending.report).length === 0;
   if (isRunning && inLine(ending.report)) {
     await hookCommand("application-version-set", ["--", ending.config["driver-version"]]);
   }
   const status = statusFor(ending);
-  await setStatus(status);
+  await setLastStatus(status);
   return status;
 }

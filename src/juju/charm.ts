@@ -2,37 +2,48 @@ import { apply, type Ending, faultAsEnding, healLast, undo } from "../conductor/
 import { committedWish, isSameWish, type Wish } from "../conductor/wish.ts";
 import type { Host } from "../host/host.ts";
 import { changesOf, type Report, troubles } from "../reconcile/report.ts";
-import { announce, conclude, log, setStatus } from "./announce.ts";
+import { announce, conclude, log, setLastStatus } from "./announce.ts";
 import { type HookAnswer, hookCommand } from "./hook-command.ts";
-import { type Asked, kubeconfigOf } from "./quiet.ts";
+import type { Asked } from "./quiet.ts";
+import { isLate, type Kubeconfig, kubeconfigIn, type SecretTrouble, uriTrouble } from "./secret.ts";
 import { lastOrigin, signer } from "./signer.ts";
-import { statusFor, type UnitStatus } from "./status.ts";
+import { troubleStatus, type UnitStatus } from "./status.ts";
 
 function getSecret(uri: string): Promise<HookAnswer> {
   return hookCommand("secret-get", ["--format=json", "--refresh", uri]);
 }
 
-type Kubeconfig = { readonly text: string } | { readonly blocked: string };
-
-async function readKubeconfig(uri: string, asked: Asked): Promise<Kubeconfig> {
-  const app = process.env["JUJU_UNIT_NAME"]?.split("/")[0] ?? "magnum-capi-helm";
-  if (uri === "") return { blocked: `set the kubeconfig: juju config ${app} kubeconfig=secret:ID` };
-  const answer = asked.secret?.uri === uri ? asked.secret.answer : await getSecret(uri);
-  if (answer.code !== 0) return { blocked: `can't read ${uri}: juju grant-secret ${uri} ${app}` };
-  const text = kubeconfigOf(answer);
-  if (text !== undefined) return { text };
-  return { blocked: `${uri} has no key kubeconfig: juju update-secret ${uri} kubeconfig#file=PATH` };
+function appName(): string {
+  return process.env["JUJU_UNIT_NAME"]?.split("/")[0] ?? "magnum-capi-helm";
 }
 
-/** What Juju asks for: the wish, or what keeps it from being one, for a status. */
-export async function wishOf(
-  asked: Asked,
-): Promise<{ readonly uri: string } & ({ readonly wish: Wish } | { readonly blocked: string })> {
+/** What the stub asked is taken if it is the kubeconfig; else Juju is asked (again), which says why not. */
+async function readKubeconfig(host: Host, uri: string, asked: Asked): Promise<Kubeconfig> {
+  const app = appName();
+  const trouble = uriTrouble(uri, app);
+  if (trouble !== undefined) return { trouble };
+  const known = asked.secret?.uri === uri ? asked.secret.answer : undefined;
+  const isEnough = known !== undefined && (known.code === 0 || isLate(known));
+  const answer = isEnough ? known : await getSecret(uri);
+  if (answer.code === 0) return kubeconfigIn(answer, uri, { app, isInForce: false });
+  // A failed secret-get prints why, and nothing of the content.
+  const [said = ""] = (answer.stderr ?? "").split("\n");
+  await log("WARNING", `secret-get ended with ${answer.code}: ${said}`);
+  const isInForce = (await committedWish(host))?.options["kubeconfig"] === uri;
+  return kubeconfigIn(answer, uri, { app, isInForce });
+}
+
+/** What Juju asks for: the wish, or what keeps it from being one. */
+type Wanted = { readonly uri: string } & ({ readonly wish: Wish } | { readonly trouble: SecretTrouble });
+
+/** What Juju asks for. Throws where `config-get` itself failed; where it is late, that is a trouble. */
+export async function wishOf(host: Host, asked: Asked): Promise<Wanted> {
+  if (isLate(asked.config)) return { uri: "", trouble: lateOptions };
   if (asked.config.code !== 0) throw new Error(`config-get failed (${asked.config.code}): see above`);
   const { kubeconfig, ...rest } = JSON.parse(asked.config.stdout) as Record<string, unknown>;
   const uri = typeof kubeconfig === "string" ? kubeconfig : "";
-  const secret = await readKubeconfig(uri, asked);
-  if ("blocked" in secret) return { uri, blocked: secret.blocked };
+  const secret = await readKubeconfig(host, uri, asked);
+  if ("trouble" in secret) return { uri, trouble: secret.trouble };
   const wish = {
     options: { ...rest, kubeconfig: uri },
     kubeconfig: secret.text,
@@ -41,6 +52,12 @@ export async function wishOf(
   };
   return { uri, wish };
 }
+
+const lateOptions: SecretTrouble = {
+  cure: "time",
+  reason: "config-get gave no answer within 60 s",
+  remedy: "is the controller up?",
+};
 
 /** How a run through Juju is asked for. */
 interface RunOptions {
@@ -60,9 +77,29 @@ export interface RunEnd {
 async function faultAsStatus(work: () => Promise<RunEnd>): Promise<RunEnd> {
   const end = await faultAsEnding(work);
   if (!("end" in end)) return end;
-  const status = statusFor(end);
-  await setStatus(status);
-  return { status, ending: end };
+  return { status: await conclude(end), ending: end };
+}
+
+async function withoutKubeconfig(
+  host: Host,
+  uri: string,
+  { config }: Asked,
+  trouble: SecretTrouble,
+): Promise<RunEnd> {
+  // What is no secret's URI may be a secret itself: the stub must not ask for it.
+  const secret = uriTrouble(uri, appName()) === undefined ? uri : "";
+  await signer(host, { config: config.stdout, secret, blocked: true }, process.cwd()).keep();
+  const { cure, reason, remedy } = trouble;
+  await log(cure === "operator" ? "ERROR" : "WARNING", `kubeconfig: ${reason}; next: ${remedy}`);
+  const status = troubleStatus(trouble);
+  await setLastStatus(status);
+  return { status };
+}
+
+async function withoutOptions(): Promise<RunEnd> {
+  const status = troubleStatus(lateOptions);
+  await setLastStatus(status);
+  return { status };
 }
 
 /** Whether a hook has nothing more to try: what was asked for is in force, or held back. */
@@ -75,14 +112,10 @@ async function isInForce(host: Host, wish: Wish, ending: Ending): Promise<boolea
 /** Brings the unit in line with the options as Juju has them; the unit's status says how that went. */
 export function reconcileUnit(host: Host, asked: Asked, options: RunOptions): Promise<RunEnd> {
   return faultAsStatus(async () => {
-    const wanted = await wishOf(asked);
+    if (isLate(asked.config)) return await withoutOptions();
+    const wanted = await wishOf(host, asked);
     const { uri } = wanted;
-    if ("blocked" in wanted) {
-      await signer(host, { config: asked.config.stdout, secret: uri, blocked: true }, process.cwd()).keep();
-      const status = { status: "blocked", message: wanted.blocked } as const;
-      await setStatus(status);
-      return { status };
-    }
+    if ("trouble" in wanted) return await withoutKubeconfig(host, uri, asked, wanted.trouble);
     const { watch, told } = announce(options.also);
     const { settled, keep } = signer(host, { config: asked.config.stdout, secret: uri }, process.cwd());
     const { wish } = wanted;
@@ -106,7 +139,7 @@ function hookName(): string {
 /** The hook that the watch asks Juju to run: the unit is brought back to what it was last asked for. */
 export async function healHook(host: Host): Promise<void> {
   const fault = await faultAsEnding(() => healUnit(host));
-  if (fault !== undefined) await setStatus(statusFor(fault));
+  if (fault !== undefined) await conclude(fault);
 }
 
 async function healUnit(host: Host): Promise<void> {

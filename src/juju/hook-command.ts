@@ -4,6 +4,8 @@ import { execFile } from "node:child_process";
 export interface HookAnswer {
   readonly code: number;
   readonly stdout: string;
+  /** Why it failed, in Juju's words; not there where the hook's stub asked. */
+  readonly stderr?: string;
 }
 
 const timeoutMs = 60_000;
@@ -11,9 +13,9 @@ const timeoutMs = 60_000;
 /** Runs one of Juju's hook commands, found on PATH, at most for 60 s. */
 export function hookCommand(name: string, args: readonly string[]): Promise<HookAnswer> {
   return new Promise((settle) => {
-    execFile(name, args, { timeout: timeoutMs, maxBuffer: 8 * 1024 * 1024 }, (error, stdout) => {
+    execFile(name, args, { timeout: timeoutMs, maxBuffer: 8 * 1024 * 1024 }, (error, stdout, stderr) => {
       const code = typeof error?.code === "number" ? error.code : error === null ? 0 : -1;
-      settle({ code, stdout });
+      settle({ code, stdout, stderr });
     });
   });
 }

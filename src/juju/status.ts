@@ -1,7 +1,9 @@
 import { deferredRestarts } from "../conductor/deferred.ts";
 import type { Ending, Reported } from "../conductor/graft.ts";
 import type { Hold } from "../conductor/hold.ts";
+import { optionDeclarations } from "../conductor/options.ts";
 import { inLine, isRefused, type Report, type Trouble, troubles } from "../reconcile/report.ts";
+import { refusalMessage, statusMessage } from "./message.ts";
 
 /** A unit's workload status, as `status-set` takes it. */
 export interface UnitStatus {
@@ -9,51 +11,52 @@ export interface UnitStatus {
   readonly message: string;
 }
 
-const width = 250;
-
-function short(message: string, limit = width): string {
-  return message.length > limit ? `${message.slice(0, limit - 3)}...` : message;
-}
-
-/** What is too long is cut in the reason, since an operator can't do without the next step. */
-function withNext(reason: string, remedy: string): string {
-  const next = remedy === "" ? "" : `; next: ${short(remedy, width / 2)}`;
-  return `${short(reason, width - next.length)}${next}`;
-}
-
 const statusOf = { operator: "blocked", time: "waiting", note: "active" } as const;
 
-/** The status that an ending calls for: the worst of all that is in the way, with its next step. Pure. */
+/** The message of a unit with which all is well. */
+export const wellMessage = "Unit is ready";
+
+type Cause = Pick<Trouble, "cure" | "reason" | "remedy"> & { readonly lead?: string };
+
+/** The status that one trouble calls for: whose turn it is, what is wrong and the next step. Pure. */
+export function troubleStatus({ cure, reason, remedy, lead }: Cause): UnitStatus {
+  return { status: statusOf[cure], message: statusMessage(reason, remedy, lead) };
+}
+
+/**
+ * The status that an ending calls for, in at most 100 columns: the worst of all that is in the way, with its next step.
+ * `blocked` for what an operator has to do, `waiting` for what time or somebody else cures, `active` with a note. Pure.
+ */
 export function statusFor(ending: Ending): UnitStatus {
   if (ending.end === "busy") return { status: "waiting", message: "another run of capi-graft is at work" };
   if (ending.end === "no-conductor") {
-    return { status: "waiting", message: `waiting for magnum-conductor to be installed: ${ending.missing}` };
+    const reason = `waiting for magnum-conductor to be installed: ${ending.missing}`;
+    return { status: "waiting", message: statusMessage(reason, "") };
   }
   if (ending.end === "refused") {
     const [first] = ending.refusals;
-    const what = first?.value === "" ? `${first.option} is empty` : `${first?.option}: ${first?.value}`;
-    return { status: "blocked", message: short(`${what}; accepted: ${first?.accepted}`) };
+    if (first === undefined) throw new Error("a wish was refused for no option");
+    return { status: "blocked", message: refusalMessage(first.option, first.value, first.accepted) };
   }
-  if (ending.end === "fault") return troubled(ending);
-  if (ending.end === "held") return troubled(heldBack(ending.hold));
+  if (ending.end === "fault") return troubleStatus(ending);
+  if (ending.end === "held") return troubleStatus(heldBack(ending.hold));
   return worstOf(ending);
 }
 
 function worstOf(ending: Reported): UnitStatus {
   const held = ending.hold === undefined ? [] : [heldBack(ending.hold)];
-  const all = [...held, ...onlyReported(ending.report), ...troublesOf(ending)];
-  const [first] = all.toSorted((a, b) => rank[a.cure] - rank[b.cure]);
-  const deferred = deferredRestarts(ending.report);
-  const worst = first?.cure === "note" ? (deferred ?? first) : first;
+  const found = troublesOf(ending);
+  const all: readonly Cause[] = [...held, ...onlyReported(ending.report), ...found, ...olderDriver(ending)];
+  const [worstOfAll] = all.toSorted((a, b) => rank[a.cure] - rank[b.cure]);
+  // What runs with something older matters more than other notes.
+  const worst = worstOfAll?.cure === "note" ? (deferredRestarts(ending.report) ?? worstOfAll) : worstOfAll;
   // A note says nothing of a unit that also differs for another reason.
   if ((worst === undefined || worst.cure === "note") && !inLine(ending.report))
     return { status: "waiting", message: "not in line yet: capi-graft plan says why" };
-  if (worst === undefined) return { status: "active", message: "Unit is ready" };
-  return troubled(isRefused(ending.report) ? { ...worst, reason: `not changed, ${nameOf(worst)}` } : worst);
-}
-
-function nameOf({ source, reason }: Trouble): string {
-  return `${source}: ${reason}`;
+  if (worst === undefined) return { status: "active", message: wellMessage };
+  const [first] = found;
+  const isFirst = first !== undefined && worst === first && isRefused(ending.report);
+  return troubleStatus(isFirst ? { ...worst, lead: `not changed, ${first.source}: ` } : worst);
 }
 
 /** What drifted where self-heal is off, so that a look is all that was made. */
@@ -67,6 +70,20 @@ function onlyReported({ mode, outcomes }: Report): readonly Trouble[] {
   return [{ cure: "operator", source: first.id, reason, remedy: "run the action apply" }];
 }
 
+/** A driver that an operator set back is a holding state: noted, unless a rollback says it already. */
+function olderDriver({ config, hold }: Reported): readonly Trouble[] {
+  const version = config["driver-version"];
+  if (hold !== undefined || !isOlder(version, defaultDriver)) return [];
+  const reason = `driver ${version} is older than the default`;
+  return [{ cure: "note", source: "driver-version", reason, remedy: `set driver-version=${defaultDriver}` }];
+}
+
+const defaultDriver = String(optionDeclarations["driver-version"].default);
+
+function isOlder(version: string, other: string): boolean {
+  return version.localeCompare(other, "en", { numeric: true }) < 0;
+}
+
 const rank = { operator: 0, time: 1, note: 2 } as const;
 
 /** A change that was reverted has said all that the report of its way there says. */
@@ -74,11 +91,6 @@ function troublesOf({ report, back }: Reported): readonly Trouble[] {
   return troubles(back ?? report);
 }
 
-function heldBack(hold: Hold): Trouble {
-  if (hold.kind === "rollback") return hold;
-  return { ...hold, reason: `reverted, ${nameOf(hold)}` };
-}
-
-function troubled({ cure, reason, remedy }: Pick<Trouble, "cure" | "reason" | "remedy">): UnitStatus {
-  return { status: statusOf[cure], message: withNext(reason, remedy) };
+function heldBack(hold: Hold): Cause {
+  return hold.kind === "rollback" ? hold : { ...hold, lead: `reverted, ${hold.source}: ` };
 }

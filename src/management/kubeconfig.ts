@@ -15,7 +15,7 @@ function named(list: unknown, name: string, key: string): Mapping | undefined {
   return isMapping(inner) ? inner : undefined;
 }
 
-const accepted = "a token, or a client certificate with its key";
+const accepted = "a token, or certificate and key";
 
 function has(user: Mapping, key: string): boolean {
   return typeof user[key] === "string" && user[key] !== "";
@@ -28,9 +28,8 @@ function judgeUser(user: Mapping): KubeconfigFinding | undefined {
   const refused = ["exec", "tokenFile", "username", "password", "auth-provider"].find(
     (it) => user[it] !== undefined,
   );
-  if (refused !== undefined)
-    return { reason: `its user has ${refused}, which the driver can't use`, accepted };
-  if (certificate) return { reason: "its user has a client certificate without its key", accepted };
+  if (refused !== undefined) return { reason: `its user has ${refused}, which is not read`, accepted };
+  if (certificate) return { reason: "its user has a certificate without its key", accepted };
   return { reason: "its user has no credentials", accepted };
 }
 

@@ -66,7 +66,7 @@ function failureOf(outcome: Outcome, circumstances: Circumstances): Trouble | un
   }
   if (outcome.outcome === "drifted") {
     const keys = outcome.change.drift.map(({ key }) => key).join(", ");
-    const reason = `${outcome.id} was undone by something else (${keys})`;
+    const reason = `it was undone by something else (${keys})`;
     return { source: outcome.id, reason, remedy: "find out what else writes it", cure: "operator" };
   }
   if (outcome.outcome !== "held") return undefined;

@@ -76,12 +76,12 @@ async function fetchArchive(host: Host, it: HelmBinary): Promise<GateState> {
   if (!got.ok)
     return closed(
       "time",
-      `${it.url} does not give helm: ${got.reason}`,
+      `helm can't be fetched: ${it.url}: ${got.reason}`,
       "is it up and reachable? see helm-url",
     );
   if (got.sha256 !== it.sha256) {
-    const reason = `helm-sha256=${it.sha256.slice(0, 12)}... is not that of ${it.url}`;
-    return closed("operator", reason, `set it to the digest that you trust; got ${got.sha256}`);
+    const reason = `helm-sha256 is not the archive's: ${it.url} has ${got.sha256}`;
+    return closed("operator", reason, "set the digest that you trust");
   }
   return await unpack(host, it, archive);
 }
@@ -92,8 +92,8 @@ async function unpack(host: Host, it: HelmBinary, archive: string): Promise<Gate
     timeoutMs: 120_000,
   });
   if (!result.ok) {
-    const reason = `${it.url} can't be unpacked: ${result.stderr.trim().split("\n")[0]}`;
-    return closed("operator", reason, `helm-url must name an archive that holds ${member}`);
+    const reason = `helm's archive can't be unpacked: ${it.url}: ${result.stderr.trim().split("\n")[0]}`;
+    return closed("operator", reason, `helm-url must hold ${member}`);
   }
   return await rightVersion(host, it, `${it.staging}/${member}`);
 }
@@ -105,7 +105,7 @@ async function rightVersion(host: Host, it: HelmBinary, binary: string): Promise
   const reason = result.ok
     ? `the archive holds helm ${said}`
     : `the archive's helm does not run: ${result.stderr.trim() || "it died without a word"}`;
-  return closed("operator", reason, `helm-version=${it.version} and helm-url must agree`);
+  return closed("operator", reason, "make helm-version and helm-url agree");
 }
 
 /** helm on the unit, from an archive that was fetched, checked and run before anything is written. */

@@ -90,24 +90,20 @@ function explain(it: PipPackage, output: string): GateState {
     return closed("operator", `${it.python} has no pip`, "apt-get install python3-pip");
   }
   if (output.includes("DO NOT MATCH THE HASHES")) {
-    return closed(
-      "operator",
-      `${where} gave a wheel of ${it.name} ${it.version} with a wrong sha256`,
-      "repair the mirror",
-    );
+    return closed("operator", `${it.name} ${it.version} has a wrong sha256: ${where}`, "repair the mirror");
   }
   const offered = /from versions: ([^)]*)\)/.exec(output)?.[1];
   if (offered !== undefined && offered !== "none") {
     return closed(
       "operator",
-      `${it.option}=${it.version} is not in ${where}`,
-      `set ${it.option} to one of ${offered}`,
+      `the index has no ${it.option}=${it.version}: ${where} has ${offered}`,
+      `set one of ${offered.split(", ").slice(-2).join(", ")}`,
     );
   }
   return closed(
     "time",
-    `${where} does not give ${it.name}: ${pipsError(output)}`,
-    "is the index up and reachable?",
+    `${it.name} can't be fetched: ${where}: ${pipsError(output)}`,
+    "is the index reachable?",
   );
 }
 
@@ -129,8 +125,7 @@ async function fetchWheel(host: Host, it: PipPackage): Promise<GateState> {
   const network = ["--retries", "1", "--timeout", "15", ...indexArguments(it.indexUrl)];
   const target = ["--dest", staging, "--requirement", `${staging}/requirements.txt`];
   const result = await host.run([...argv, ...network, ...target], { env: environment, timeoutMs: 180_000 });
-  if (result.timedOut)
-    return closed("time", `fetching ${it.name} ${it.version} took over 180 s`, "is the index slow?");
+  if (result.timedOut) return closed("time", `fetching ${it.name} took over 180 s`, "is the index slow?");
   return result.ok ? open() : explain(it, `${result.stderr}\n${result.stdout}`);
 }
 

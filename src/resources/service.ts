@@ -111,7 +111,7 @@ export function service(options: ServiceOptions): Resource {
       const status = await showUnit(host, unit);
       if (status.mainPid !== 0) return await writeRecord(host, options, status, readings);
       if (!options.mustRun) return;
-      const came = `${unit} came down right after its restart (${status.active})`;
+      const came = `${unit} came down after its restart (${status.active})`;
       throw new HostFault(came, { remedy: `journalctl -u ${unit} -n 50` });
     },
   };

@@ -64,5 +64,5 @@ export async function restartUnit(host: Host, unit: string): Promise<void> {
   const result = await host.run(["systemctl", "restart", unit], { timeoutMs: 100_000 });
   if (result.ok) return;
   const why = result.timedOut ? "no end after 100 s" : result.stderr.trim().split("\n")[0];
-  throw new HostFault(`systemctl restart ${unit} failed: ${why}`, { remedy: `journalctl -u ${unit} -n 50` });
+  throw new HostFault(`${unit} could not be restarted: ${why}`, { remedy: `journalctl -u ${unit} -n 50` });
 }

@@ -26,7 +26,7 @@ async function systemctl(host: Host, ...words: readonly string[]): Promise<void>
   if (result.ok) return;
   const why = result.timedOut ? `no end after ${timeoutMs / 1000} s` : result.stderr.trim().split("\n")[0];
   throw new HostFault(`systemctl ${words.join(" ")} failed: ${why}`, {
-    remedy: "systemctl --failed and journalctl -n 50 say more",
+    remedy: "systemctl --failed says more",
   });
 }
 
@@ -36,7 +36,7 @@ async function start(host: Host, name: string): Promise<void> {
     await systemctl(host, "restart", name);
   } catch (error) {
     if (!(error instanceof HostFault)) throw error;
-    const remedy = `systemctl status ${name}; a path unit needs room in fs.inotify.max_user_instances`;
+    const remedy = "raise fs.inotify.max_user_instances?";
     throw new HostFault(error.message, { cure: "note", remedy, cause: error });
   }
 }

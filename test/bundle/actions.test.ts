@@ -81,8 +81,7 @@ describe("the packed charm on a machine that is no conductor", () => {
     expect(result).toMatchObject({
       status: "failed",
       code: 0,
-      message:
-        "there is no earlier generation on this unit; next: roll back to a driver: capi-graft rollback --to 1.3.0",
+      message: "there is no earlier generation on this unit; next: capi-graft rollback --to 1.3.0",
     });
     expect(result.results).toMatchObject({ "in-line": "false", "return-code": 0 });
     expect(await it.status()).toMatchObject({ status: "waiting", message: noConductor });

@@ -36,8 +36,8 @@ export function readMistakes(): Mistake[] {
     .map((line) => mistakeLine.parse(JSON.parse(line)));
 }
 
-/** An archive's members with a stand-in for Node: the staged tree with the members of a case put over it. */
-export async function archiveOf(...cases: readonly Pick<Mistake, "members">[]): Promise<ReadEntry[]> {
+/** The members of this charm's archive, with a stand-in for Node and for the program. */
+export async function ownArchive(): Promise<ReadEntry[]> {
   const bundle = { main: Buffer.from("//\n"), full: Buffer.from("//\n"), licences: "text\n" };
   const node = {
     version: "24.0.0",
@@ -46,11 +46,14 @@ export async function archiveOf(...cases: readonly Pick<Mistake, "members">[]): 
     strippedBy: "strip",
   };
   const staged = await stageCharm(projectRoot, "amd64", bundle, node);
+  return staged.map((entry) => ({ ...entry, madeBy: madeByUnix }));
+}
+
+/** The same with the members of some cases put over it. */
+export async function archiveOf(...cases: readonly Pick<Mistake, "members">[]): Promise<ReadEntry[]> {
   // The cases describe an action of their own, so the charm's stay out.
-  const others = staged.filter(({ name }) => !name.startsWith("actions"));
-  const entries = new Map<string, ReadEntry>(
-    others.map((entry) => [entry.name, { ...entry, madeBy: madeByUnix }]),
-  );
+  const others = (await ownArchive()).filter(({ name }) => !name.startsWith("actions"));
+  const entries = new Map<string, ReadEntry>(others.map((entry) => [entry.name, entry]));
   entries.set("actions/verify", { name: "actions/verify", madeBy: madeByUnix, ...link("../hooks/stub") });
   for (const [path, member] of cases.flatMap(({ members }) => Object.entries(members))) {
     for (const name of namesOf(path, entries)) {

@@ -1,13 +1,28 @@
 import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { checkArchive } from "../../build/check-archive.ts";
 import { modes, unzipEntries, zipEntries } from "../../build/zip.ts";
-import { archiveOf, elfHeader, readMistakes } from "./charm-mistakes.ts";
+import { archiveOf, elfHeader, ownArchive, readMistakes } from "./charm-mistakes.ts";
 
 const [good = { members: {} }, ...mistakes] = readMistakes();
 
 describe("the checker of charm archives", () => {
   test("finds nothing wrong with a good charm", async () => {
     expect(checkArchive(await archiveOf(good))).toEqual([]);
+  });
+
+  test("finds nothing wrong with this charm, which assumes the Juju that it is tried with", async () => {
+    const entries = await ownArchive();
+    expect(checkArchive(entries)).toEqual([]);
+    const text = entries.find(({ name }) => name === "metadata.yaml")?.content.toString() ?? "";
+    expect(parse(text)).toMatchObject({ subordinate: true, assumes: ["juju >= 3.6"] });
+  });
+
+  test("finds nothing in this charm that a controller of 3.6 drops when it packs it anew", async () => {
+    const dropped = /^(build|revision|\.jujuignore)(\/|$)|(^|\/)\.(git|svn|hg|bzr|tox|venv|idea)(\/|$)|~$/;
+    const names = (await ownArchive()).map(({ name }) => name);
+    expect(names.filter((name) => dropped.test(name))).toEqual([]);
+    expect(names.length).toBeGreaterThan(20);
   });
 
   test.each(mistakes)("finds the mistake: $mistake", async ({ members, problem }) => {
@@ -140,7 +155,7 @@ function metadataWith(containerEndpoint: string, endpoint: string, ...resources:
 summary: s
 description: d
 subordinate: true
-assumes: [juju >= 3.3]
+assumes: [juju >= 3.6]
 requires:
   ${containerEndpoint}: {interface: i, scope: container}
   ${endpoint}: {interface: juju-info}

@@ -345,7 +345,7 @@ describe("what is wrong is said with the next step:", () => {
     [
       "a directory",
       "plan --config /root",
-      "failed to read /root: EISDIR; next: look at /root and its filesystem",
+      "failed to read /root: EISDIR; next: look at it and its filesystem",
     ],
   ])("%s", async (_, line, message) => {
     const { call } = await machine();
@@ -393,7 +393,7 @@ describe("what is wrong is said with the next step:", () => {
     host.web.clear();
     const { code, out } = await call(`apply --config ${file}`);
     expect(code).toBe(2);
-    expect(out).toContain("http://mirror/helm.tar.gz does not give helm: HTTP 404");
+    expect(out).toContain("helm can't be fetched: http://mirror/helm.tar.gz: HTTP 404");
   });
 
   test.each(["plan", "apply", "remove"])("a fault of the machine, to %s, with 1", async (verb) => {

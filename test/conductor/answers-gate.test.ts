@@ -109,11 +109,11 @@ describe("the API's own socket", () => {
   });
 
   test.each([
-    [{ status: 500 }, 20, "magnum-api does not answer on 127.0.0.1:9511: HTTP 500"],
+    [{ status: 500 }, 20, "magnum-api does not answer: 127.0.0.1:9511: HTTP 500"],
     [
       { error: "no answer within 5 s" },
       60,
-      "magnum-api does not answer on 127.0.0.1:9511: no answer within 5 s",
+      "magnum-api does not answer: 127.0.0.1:9511: no answer within 5 s",
     ],
   ])("that gives %j of a young process is asked again until it is %i s old", async (answer, age, reason) => {
     const { result, waited } = await api({ seconds: 2, answers: () => [answer] });

@@ -17,8 +17,7 @@ const map = 'auto, or a JSON object such as {"Machine": {...}}';
 const url = "empty, or an http or https URL without credentials";
 const kinds = Object.keys(apiKinds).join(", ");
 const chartName = "a chart's name, an oci:// reference or an absolute path";
-const never = (kind: string) =>
-  `${kind}: with v1beta2 driver 1.4.0 never sees a healthy cluster; leave ${kind} out`;
+const never = (kind: string) => `leave ${kind} out: with v1beta2 driver 1.4.0 never sees a healthy cluster`;
 const notVersion = (kind: string) =>
   `${kind}: api_version must be ${apiKinds[kind]}/VERSION, such as ${apiKinds[kind]}/v1beta1`;
 const notObject = 'Machine must be an object with "api_version", a string';

@@ -228,7 +228,7 @@ describe("a service that is down while enable-auto-restarts is false", () => {
     expect(statusFor(ending)).toEqual({
       status: "blocked",
       message:
-        "magnum-conductor is not running (failed), and enable-auto-restarts is false; next: run the action restart-services",
+        "magnum-conductor is down (failed), auto restarts off; next: run the action restart-services",
     });
     expect(restarts(host.commands)).toEqual([]);
   });

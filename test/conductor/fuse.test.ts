@@ -58,8 +58,8 @@ describe("the fuse", () => {
     expect(await fuse.gate(id).check(host)).toEqual(
       closed(
         "operator",
-        `${id} was repaired 5 times in 60 minutes, last at 12:08 UTC; likely cause: package upgrade: magnum-conductor 1 -> 2`,
-        "stop what undoes it, then run the action apply",
+        `${id} is undone, likely by package upgrade: magnum-conductor 1 -> 2 (5 times in 60 minutes, last at 12:08 UTC)`,
+        "stop that, run apply",
       ),
     );
     expect(await fuse.retryAt(id)).toBeUndefined();
@@ -71,7 +71,7 @@ describe("the fuse", () => {
       await fuse.rearm();
       await fuse.note([id], cause);
       expect(await fuse.gate(id).check(host)).toMatchObject({
-        reason: `${id} was repaired once in a minute, last at 12:00 UTC; cause unknown`,
+        reason: `${id} is undone again and again (once in a minute, last at 12:00 UTC)`,
       });
     }
   });
@@ -140,8 +140,8 @@ describe("the backoff", () => {
     expect(await fuse.gate(id).check(host)).toEqual(
       closed(
         "time",
-        `${id} was repaired 2 times within 60 minutes: the next repair is due at 12:00:05 UTC`,
-        "wait, or find out what undoes it",
+        `next repair of ${id} is due at 12:00:05 UTC (2 times in 60 minutes)`,
+        "wait, or find its cause",
       ),
     );
     const said = await fuse.gate(id).check(host);

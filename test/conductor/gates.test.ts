@@ -61,7 +61,7 @@ describe("show-args", () => {
     );
   });
 
-  const wiredNot = `magnum-conductor would be started without ${configFile} or --config-dir ${paths.dropInDirectory}`;
+  const wiredNot = `magnum-conductor would not read the drop-ins: no ${configFile} or --config-dir ${paths.dropInDirectory}`;
   test.each([
     [
       "fails",
@@ -189,7 +189,7 @@ describe("what the daemons see", () => {
         },
       },
       "magnum-conductor-options",
-      "[cluster_template] driver is flannel out of /etc/magnum/99.conf, not calico,cilium",
+      "/etc/magnum/99.conf sets [cluster_template] driver: it is flannel, not calico,cilium",
     ],
     [
       "the same value out of another file",
@@ -200,13 +200,13 @@ describe("what the daemons see", () => {
         },
       },
       "magnum-conductor-options",
-      "[cluster_template] driver is calico,cilium out of /etc/magnum/99.conf, not calico,cilium",
+      "/etc/magnum/99.conf sets [cluster_template] driver: it is calico,cilium, not calico,cilium",
     ],
     [
       "Magnum's default",
       { options: { ...right.options, "cluster_template.driver": { value: "flannel", file: "" } } },
       "magnum-api-options",
-      "[cluster_template] driver is flannel out of Magnum's default, not calico,cilium",
+      "nothing sets [cluster_template] driver: it is flannel, not calico,cilium",
     ],
     [
       "an option that can't be read",
@@ -272,7 +272,7 @@ describe("helm on the daemons' PATH", () => {
     [
       { code: 139, stdout: "/usr/local/bin/helm\n" },
       "the conductor finds /usr/local/bin/helm, helm that does not run",
-      "does helm-url name a helm 3.17.3 that runs for the daemons' user?",
+      "is helm-url right?",
     ],
   ])("is closed for %j", async (answer, reason, remedy) => {
     expect(await found(shell(answer), [gate])).toEqual({ state: "closed", cure: "operator", reason, remedy });
@@ -566,7 +566,7 @@ describe("the running conductor", () => {
   });
 
   test.each([
-    [configFile, "/sbin:/usr/local/bin", {}, "operator", "the running conductor has no --config-dir"],
+    [configFile, "/sbin:/usr/local/bin", {}, "operator", "magnum-conductor runs without --config-dir"],
     [wired, "/sbin", {}, "operator", "helm is not on the conductor's PATH"],
     [wired, "/sbin", { mainPid: 0 }, "operator", "the conductor is not running"],
     [

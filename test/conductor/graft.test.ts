@@ -299,8 +299,8 @@ describe("a drift", () => {
     expect(troubles(report)[0]).toMatchObject({
       cure: "operator",
       source: "magnum-conductor-options",
-      reason: `[capi_helm] default_helm_chart_version is 0.1.0 out of ${other}, not 0.25.1`,
-      remedy: `take default_helm_chart_version out of ${other}`,
+      reason: `${other} sets [capi_helm] default_helm_chart_version: it is 0.1.0, not 0.25.1`,
+      remedy: "take it out of that file",
     });
     expect(await host.fs.stat(other)).toBeDefined();
   });
@@ -390,7 +390,7 @@ describe("nothing on the machine is changed", () => {
       "ERROR: Could not find a version that satisfies the requirement x (from versions: 1.3.0, 1.4.0)\n";
     const ending = await unchangedBy(host, () => apply(host, wish({ "driver-version": "9.9.9" })));
     expect(troubles((ending as { report: Report }).report)[0]).toMatchObject({
-      reason: "driver-version=9.9.9 is not in the configured package index",
+      reason: "the index has no driver-version=9.9.9: the configured package index has 1.3.0, 1.4.0",
     });
     expect(await lastWish(host)).toBeUndefined();
   });

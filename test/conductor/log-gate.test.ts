@@ -77,7 +77,7 @@ function failure(at: string, error: string, trace: readonly string[] = [], of = 
 
 const driver = "/usr/local/lib/python3.11/dist-packages/magnum_capi_helm/driver.py";
 const loader = "/usr/lib/python3/dist-packages/magnum/drivers/common/driver.py";
-const operatorRemedy = `capi-graft rollback, or look at ${file}`;
+const operatorRemedy = "capi-graft rollback, or read its log";
 
 describe("the log of the conductor", () => {
   test("with nothing in it opens the gate after the first poll, and names what was read", async () => {
@@ -107,7 +107,7 @@ describe("the log of the conductor", () => {
     expect(result).toMatchObject({
       state: "closed",
       cure: "operator",
-      reason: `update_health_status of magnum-conductor fails: ${error}`,
+      reason: `update_health_status of magnum-conductor fails: ${error} (${file})`,
       remedy: operatorRemedy,
     });
   });
@@ -133,7 +133,7 @@ describe("the log of the conductor", () => {
     expect(result).toMatchObject({
       state: "closed",
       cure: "note",
-      reason: `update_health_status of magnum-conductor fails: ${error}`,
+      reason: `update_health_status of magnum-conductor fails: ${error} (${file})`,
     });
   });
 
@@ -252,7 +252,7 @@ describe("the log of the API under uwsgi", () => {
     expect(result).toMatchObject({
       state: "closed",
       cure: "operator",
-      reason: "magnum-api: ConfigFileParseError: Failed to parse /etc/magnum/magnum.conf.d/99.conf: at 1",
+      reason: `magnum-api: ConfigFileParseError: Failed to parse /etc/magnum/magnum.conf.d/99.conf: at 1 (${file})`,
       remedy: operatorRemedy,
     });
   });

@@ -89,7 +89,7 @@ describe("a restart of the services", () => {
     expect(await committedWish(host)).toMatchObject(newChart);
     const count = restarts(host.commands).length;
     expect(statusFor(await reported(healLast(host))).message).toMatch(
-      /^magnum-conductor is not running \(failed\), and enable-auto-restarts is false; next: run the action restart/,
+      /^magnum-conductor is down \(failed\), auto restarts off; next: run the action restart/,
     );
     expect(restarts(host.commands)).toHaveLength(count);
   });

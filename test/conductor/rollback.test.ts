@@ -48,7 +48,7 @@ describe("a rollback", () => {
     expect(statusFor(ending)).toEqual({
       status: "active",
       message:
-        "rolled back to what was before: driver 1.3.1, chart 0.25.1; next: change an option, or run the action apply",
+        "rolled back to what was before: driver 1.3.1, chart 0.25.1; next: change an option, or run apply",
     });
     expect((await readHealRecords(host)).at(-1)).toMatchObject({ kind: "rollback" });
   });
@@ -133,7 +133,7 @@ describe("a rollback", () => {
         end: "fault",
         cure: "operator",
         reason: "there is no earlier generation on this unit",
-        remedy: "roll back to a driver: capi-graft rollback --to 1.3.0",
+        remedy: "capi-graft rollback --to 1.3.0",
       });
       expect(await listing(host, ["/"], { times: true })).toEqual(before);
     }

@@ -9,7 +9,8 @@ import type { Outcome } from "../../src/reconcile/report.ts";
 type Reported = Extract<Ending, { readonly end: "report" }>;
 
 function reported(outcomes: readonly Outcome[], gates: readonly GateResult[] = []): Reported {
-  const parts = { config: {} as Reported["config"], unit: {} as Reported["unit"] };
+  const config = { "driver-version": "1.4.0" } as Reported["config"];
+  const parts = { config, unit: {} as Reported["unit"] };
   return { end: "report", report: { mode: "apply", outcomes, gates }, ...parts };
 }
 
@@ -203,16 +204,19 @@ describe("the status of a unit", () => {
     expect(statusFor(ending)).toEqual({ status, message });
   });
 
-  test("is short enough to be read in juju status: a long reason is cut, the next step stays", () => {
-    const { message } = statusFor(reported([failed("operator", "x".repeat(500), "free space")]));
-    expect(message).toBe(`${"x".repeat(229)}...; next: free space`);
-    expect(message.length).toBe(250);
+  test.each([
+    ["1.3.0", "driver 1.3.0 is older than the default; next: set driver-version=1.4.0"],
+    ["1.4.0", "Unit is ready"],
+    ["1.10.0", "Unit is ready"],
+  ])("names the driver %s as a holding state where it is older than the default", (version, message) => {
+    const config = { "driver-version": version } as Reported["config"];
+    expect(statusFor({ ...reported([fine]), config })).toEqual({ status: "active", message });
   });
 
-  test("leaves room for the reason where the next step is too long as well", () => {
-    const { message } = statusFor(reported([failed("operator", "x".repeat(500), "y".repeat(500))]));
-    expect(message).toMatch(/^x{100,}\.\.\.; next: y{100,}\.\.\.$/);
-    expect(message.length).toBe(250);
+  test("has a rollback say that the driver is an older one", () => {
+    const back: Hold = { ...hold, kind: "rollback", cure: "note", reason: "rolled back" };
+    const config = { "driver-version": "1.3.0" } as Reported["config"];
+    expect(statusFor({ ...reported([fine]), config, hold: back }).message).toBe("rolled back; next: open g");
   });
 });
 

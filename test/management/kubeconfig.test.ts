@@ -4,7 +4,7 @@ import { judgeKubeconfig } from "../../src/management/kubeconfig.ts";
 import { kubeconfigObject, kubeconfigText, logins, secrets } from "../support/kubeconfigs.ts";
 
 const whole = "a whole kubeconfig in YAML";
-const login = "a token, or a client certificate with its key";
+const login = "a token, or certificate and key";
 
 /** No finding may repeat what stands in the file. */
 function judged(text: string) {
@@ -45,11 +45,11 @@ describe("a kubeconfig that the driver can use", () => {
 
 describe("a kubeconfig is refused, without a word of its content,", () => {
   test.each([
-    ["user and password", "its user has username, which the driver can't use"],
-    ["token file", "its user has tokenFile, which the driver can't use"],
-    ["exec", "its user has exec, which the driver can't use"],
-    ["auth provider", "its user has auth-provider, which the driver can't use"],
-    ["certificate alone", "its user has a client certificate without its key"],
+    ["user and password", "its user has username, which is not read"],
+    ["token file", "its user has tokenFile, which is not read"],
+    ["exec", "its user has exec, which is not read"],
+    ["auth provider", "its user has auth-provider, which is not read"],
+    ["certificate alone", "its user has a certificate without its key"],
     ["key alone", "its user has no credentials"],
     ["nothing", "its user has no credentials"],
     ["empty token", "its user has no credentials"],

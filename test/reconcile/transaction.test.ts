@@ -75,7 +75,7 @@ describe("why a change did not hold", () => {
   test("is a file that something else undid, before the gates that follow from it", () => {
     expect(why([drifted("file:/x")], [shut("a")])).toMatchObject({
       source: "file:/x",
-      reason: "file:/x was undone by something else (size)",
+      reason: "it was undone by something else (size)",
     });
   });
 

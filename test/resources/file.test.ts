@@ -75,7 +75,7 @@ describe("a file", () => {
     expect(await applyAlone(host, secret())).toMatchObject({
       outcome: "failed",
       reason: `failed to write ${path}: EISDIR`,
-      remedy: `look at ${path} and its filesystem`,
+      remedy: "look at it and its filesystem",
     });
   });
 

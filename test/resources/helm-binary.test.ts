@@ -83,7 +83,7 @@ describe("helm", () => {
       {
         state: "closed",
         reason: "the archive holds helm v3.17.3",
-        remedy: "helm-version=3.18.0 and helm-url must agree",
+        remedy: "make helm-version and helm-url agree",
       },
     ]);
   });
@@ -123,7 +123,7 @@ describe("helm is refused, before anything is written,", () => {
         {},
         {
           cure: "time",
-          reason: `${url} does not give helm: HTTP 404`,
+          reason: `helm can't be fetched: ${url}: HTTP 404`,
           remedy: "is it up and reachable? see helm-url",
         },
       ],
@@ -133,8 +133,8 @@ describe("helm is refused, before anything is written,", () => {
         {},
         {
           cure: "operator",
-          reason: `helm-sha256=${wanted.sha256.slice(0, 12)}... is not that of ${url}`,
-          remedy: `set it to the digest that you trust; got ${sha256("evil")}`,
+          reason: `helm-sha256 is not the archive's: ${url} has ${sha256("evil")}`,
+          remedy: "set the digest that you trust",
         },
       ],
       [
@@ -143,8 +143,8 @@ describe("helm is refused, before anything is written,", () => {
         { sha256: helmDigest("3.17.3", "arm64") },
         {
           cure: "operator",
-          reason: `${url} can't be unpacked: tar: linux-amd64/helm: Not found in archive`,
-          remedy: "helm-url must name an archive that holds linux-amd64/helm",
+          reason: `helm's archive can't be unpacked: ${url}: tar: linux-amd64/helm: Not found in archive`,
+          remedy: "helm-url must hold linux-amd64/helm",
         },
       ],
       [
@@ -154,7 +154,7 @@ describe("helm is refused, before anything is written,", () => {
         {
           cure: "operator",
           reason: "the archive holds helm v3.18.0",
-          remedy: "helm-version=3.17.3 and helm-url must agree",
+          remedy: "make helm-version and helm-url agree",
         },
       ],
     ];

@@ -69,7 +69,7 @@ describe("a restart", () => {
   ])("that fails is a fault which names the log: %j", async (result, why) => {
     const host = memoryHost({ reply: ([, verb]) => (verb === "restart" ? result : {}) });
     const fault = await faultOf(restartUnit(host, "x"));
-    expect(fault.message).toBe(`systemctl restart x failed: ${why}`);
+    expect(fault.message).toBe(`x could not be restarted: ${why}`);
     expect(fault.remedy).toBe("journalctl -u x -n 50");
   });
 });

@@ -61,7 +61,10 @@ export function changeTests(recipe: RecipeName): void {
 
     it("driver-version goes down to 1.3.0 with a drop-in that it understands, and up again", async () => {
       expect(await startsOf(() => site.unit.configure({ "driver-version": "1.3.0" }))).toEqual([1, 1]);
-      expect(await site.unit.status()).toEqual(ready);
+      expect(await site.unit.status()).toEqual({
+        status: "active",
+        message: "driver 1.3.0 is older than the default; next: set driver-version=1.4.0",
+      });
       expect(await site.unit.workloadVersion()).toBe("1.3.0");
       expect(await sh(site.conductor, `cat ${dropIn}`)).not.toContain("api_resources");
       expect(await resolved(site.conductor, "capi_helm", "default_helm_chart_version")).toBe("0.25.1");
@@ -86,7 +89,7 @@ export function changeTests(recipe: RecipeName): void {
       await site.unit.runHook("update-status");
       expect(await site.unit.status()).toEqual({
         status: "blocked",
-        message: `can't read ${site.secret}: juju grant-secret ${site.secret} magnum-capi-helm`,
+        message: `grant revoked, unit serves on; next: juju grant-secret ${site.secret} magnum-capi-helm`,
       });
       await site.unit.grantSecret(site.secret);
       await site.unit.runHook("update-status");

@@ -124,13 +124,14 @@ export function driftFilesTests(recipe: RecipeName): void {
       const { code, document } = await graftJson(site.conductor, "plan");
       const closed = document.gates.filter(({ state }) => state === "closed");
       expect([code, driftOf(document)]).toEqual([2, {}]);
-      const reason = `[capi_helm] default_helm_chart_version is 0.1.0 out of ${later}, not 0.25.1`;
-      expect(closed.map((gate) => gate.reason)).toEqual([reason, reason]);
+      const reason = "sets [capi_helm] default_helm_chart_version";
+      const inFull = `${later} ${reason}: it is 0.1.0, not 0.25.1`;
+      expect(closed.map((gate) => gate.reason)).toEqual([inFull, inFull]);
       await site.unit.runHook("update-status");
       const { status, message } = await site.unit.status();
       expect([status, message]).toEqual([
         "blocked",
-        `${reason}; next: take default_helm_chart_version out of ${later}`,
+        `99-operator.conf ${reason}; next: take it out of that file`,
       ]);
       await sh(site.conductor, `test -f ${later} && rm ${later}`);
       await site.unit.runHook("update-status");

@@ -120,7 +120,7 @@ export function gateTests(recipe: RecipeName): void {
       expect(await sh(site.conductor, "systemctl is-active magnum-api")).toBe("active\n");
       expect(await gate("magnum-api-answers")).toMatchObject({
         state: "closed",
-        reason: expect.stringMatching(/^magnum-api does not answer on 127\.0\.0\.1:9511: /),
+        reason: expect.stringMatching(/^magnum-api does not answer: 127\.0\.0\.1:9511: /),
       });
       await sh(
         site.conductor,

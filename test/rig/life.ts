@@ -31,7 +31,7 @@ export function lifeTests(recipe: RecipeName, juju: "3.6.28" | "4.0.15"): void {
       expect(hooks.map(({ code }) => code)).toEqual(hooks.map(() => 0));
       expect(await site.unit.status()).toEqual({
         status: "blocked",
-        message: "set the kubeconfig: juju config magnum-capi-helm kubeconfig=secret:ID",
+        message: "the option kubeconfig is not set; next: juju config magnum-capi-helm kubeconfig=secret:ID",
       });
       expect(await inventory(site.conductor, "deep")).toBe(before);
     });

@@ -41,7 +41,7 @@ export function worldTests(recipe: RecipeName): void {
       before = await inventory(site.conductor);
       const { status, message } = await statusAfterHook();
       expect(status).toBe("waiting");
-      expect(message).toContain("http://127.0.0.1:8080/simple/ does not give magnum-capi-helm");
+      expect(message).toContain("magnum-capi-helm can't be fetched");
       expect(await inventory(site.conductor)).toBe(before);
     });
 
@@ -53,9 +53,7 @@ export function worldTests(recipe: RecipeName): void {
       );
       const { status, message } = await statusAfterHook();
       expect(status).toBe("blocked");
-      expect(message).toContain(
-        "a wheel of magnum-capi-helm 1.4.0 with a wrong sha256; next: repair the mirror",
-      );
+      expect(message).toContain("magnum-capi-helm 1.4.0 has a wrong sha256; next: repair the mirror");
       expect(await inventory(site.conductor)).toBe(before);
     });
 
@@ -67,7 +65,7 @@ export function worldTests(recipe: RecipeName): void {
       const { status, message } = await statusAfterHook();
       expect(status).toBe("blocked");
       expect(message).toMatch(
-        /^not changed, helm-fetched: helm-sha256=[0-9a-f]{12}\.\.\. is not that of .*; got [0-9a-f]{64}$/,
+        /^not changed, helm-fetched: helm-sha256 is not the archive's; next: set the digest that you trust$/,
       );
       expect(await inventory(site.conductor)).toBe(before);
     });
@@ -99,8 +97,8 @@ export function worldTests(recipe: RecipeName): void {
       );
       expect(await statusAfterHook()).toEqual({
         status: "blocked",
-        message: expect.stringContaining(
-          "reverted, file:/etc/magnum/kubeconfig: failed to write /etc/magnum/kubeconfig: ENOSPC; next: free space",
+        message: expect.stringMatching(
+          /^reverted, (file:)?kubeconfig: failed to write kubeconfig.*; next: free space/,
         ),
       });
       expect(await sh(site.conductor, "find /etc/magnum -name '*.capi-graft-tmp' -o -name kubeconfig")).toBe(

@@ -74,20 +74,20 @@ export const unheldChanges: readonly UnheldChange[] = [
   {
     title: "a driver that kills the conductor at its start",
     change: (conductor) => serveWheel(conductor, "kills-the-conductor"),
-    names: /reverted, (service:magnum-conductor|magnum-conductor-stable): /,
+    names: /reverted, ((service:)?magnum-conductor|magnum-conductor-stable): /,
     processes: "restarted",
     dependsOn: "systemd",
   },
   {
     title: "a driver that kills the conductor 8 s after its start",
     change: (conductor) => serveWheel(conductor, "kills-the-conductor-later"),
-    names: /reverted, (service:magnum-conductor|magnum-conductor-stable): /,
+    names: /reverted, ((service:)?magnum-conductor|magnum-conductor-stable): /,
     processes: "restarted",
   },
   {
     title: "a driver that breaks only magnum-api",
     change: (conductor) => serveWheel(conductor, "kills-the-api"),
-    names: /reverted, (service:magnum-api|magnum-api-stable|magnum-api-answers): /,
+    names: /reverted, ((service:)?magnum-api|magnum-api-stable|magnum-api-answers): /,
     processes: "restarted",
     dependsOn: "magnum-api",
   },
@@ -126,7 +126,7 @@ export const unheldChanges: readonly UnheldChange[] = [
   {
     ...fullDisk(
       "/usr/local/lib/python3.*/dist-packages",
-      /pip-package:magnum-capi-helm/,
+      /(reverted|not changed), (pip-package:)?magnum-capi-helm: /,
       () => ({ "driver-version": "1.3.0" }),
       "restarted",
     ),
@@ -140,7 +140,7 @@ export const unheldChanges: readonly UnheldChange[] = [
       await overrideConductor(conductor, `[Service]\n${start}\n`);
       return chart;
     },
-    names: /service:magnum-conductor|restart magnum-conductor/,
+    names: /reverted, (service:)?magnum-conductor: /,
     processes: "restarted",
     dependsOn: "systemd",
     cure: noOverride,
@@ -152,7 +152,7 @@ export const unheldChanges: readonly UnheldChange[] = [
       await overrideConductor(conductor, `[Service]\nExecStart=\nExecStart=${start}\n`);
       return chart;
     },
-    names: /magnum-conductor-live|has no --config-dir|ExecStart/,
+    names: /magnum-conductor-live|runs without --config-dir|ExecStart/,
     processes: "lost",
     // The override was there before the restart that took it up, and so it takes one to be rid of it.
     cure: async (conductor) => {
