@@ -122,6 +122,7 @@ export const optionSchemas = {
   ),
   "api-resources": apiResources,
   "default-network-driver": z.enum(["calico", "cilium"], "calico or cilium (the chart installs no other)"),
+  "management-no-proxy": z.boolean("true or false"),
   "self-heal": z.boolean("true or false"),
   "self-heal-limit": between(1, 100, "repairs"),
   "self-heal-window": between(1, 1440, "minutes"),
@@ -195,6 +196,12 @@ export const optionDeclarations: Readonly<Record<OptionName, OptionDeclaration>>
     default: "calico",
     description:
       "Network driver, calico or cilium, of cluster templates that name none. Magnum's own default, flannel, gives clusters without a network.",
+  },
+  "management-no-proxy": {
+    type: "boolean",
+    default: true,
+    description:
+      "Whether the conductor reaches the management cluster's API server, as the kubeconfig names it, without the model's proxy. false: through it, unless juju-no-proxy of the model names it. Without a proxy in the model it means nothing.",
   },
   "self-heal": {
     type: "boolean",

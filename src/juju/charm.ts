@@ -4,7 +4,7 @@ import type { Host } from "../host/host.ts";
 import { changesOf, type Report, troubles } from "../reconcile/report.ts";
 import { announce, conclude, log, setStatus } from "./announce.ts";
 import { type HookAnswer, hookCommand } from "./hook-command.ts";
-import { type Asked, kubeconfigOf } from "./quiet.ts";
+import { type Asked, kubeconfigOf, toldProxies } from "./quiet.ts";
 import { lastOrigin, signer } from "./signer.ts";
 import { statusFor, type UnitStatus } from "./status.ts";
 
@@ -47,6 +47,12 @@ async function faultAsStatus(work: () => Promise<RunEnd>): Promise<RunEnd> {
   return { status, ending: end };
 }
 
+function wishedProxies(told: string): Pick<Wish, "proxies"> {
+  if (told === "") return {};
+  const [http = "", https = "", no = ""] = JSON.parse(told) as readonly string[];
+  return { proxies: { http, https, no } };
+}
+
 /** Whether a hook has nothing more to try: what was asked for is in force, or held back. */
 async function isInForce(host: Host, wish: Wish, ending: Ending): Promise<boolean> {
   const committed = await committedWish(host);
@@ -60,24 +66,27 @@ export function reconcileUnit(host: Host, asked: Asked, options: RunOptions): Pr
     if (asked.config.code !== 0) throw new Error(`config-get failed (${asked.config.code}): see above`);
     const { kubeconfig, ...rest } = JSON.parse(asked.config.stdout) as Record<string, unknown>;
     const uri = typeof kubeconfig === "string" ? kubeconfig : "";
+    const told = toldProxies(process.env);
+    const origin = { config: asked.config.stdout, secret: uri, ...(told === "" ? {} : { proxies: told }) };
     const secret = await readKubeconfig(uri, asked);
     if ("blocked" in secret) {
-      await signer(host, { config: asked.config.stdout, secret: uri, blocked: true }, process.cwd()).keep();
+      await signer(host, { ...origin, blocked: true }, process.cwd()).keep();
       const status = { status: "blocked", message: secret.blocked } as const;
       await setStatus(status);
       return { status };
     }
-    const { watch, told } = announce(options.also);
-    const { settled, keep } = signer(host, { config: asked.config.stdout, secret: uri }, process.cwd());
+    const { watch, told: saidAll } = announce(options.also);
+    const { settled, keep } = signer(host, origin, process.cwd());
     const wish = {
       options: { ...rest, kubeconfig: uri },
       kubeconfig: secret.text,
+      ...wishedProxies(told),
       charmDirectory: process.cwd(),
       unitName: process.env["JUJU_UNIT_NAME"] ?? "",
     };
     const { explicit = false, trigger } = options;
     const ending = await apply(host, wish, { watch, settled, explicit, trigger });
-    await told();
+    await saidAll();
     await keep(ending, (await isInForce(host, wish, ending)) ? {} : { blocked: true });
     return { status: await conclude(ending), ending };
   });

@@ -224,6 +224,7 @@ describe("a good configuration is accepted:", () => {
       "chart-name": "openstack-cluster",
       "api-resources": "{}",
       "default-network-driver": "calico",
+      "management-no-proxy": true,
       "self-heal": true,
       "self-heal-limit": 5,
       "self-heal-window": 60,

@@ -52,7 +52,8 @@ describe("docs/reference/options.md", () => {
 
 describe("docs/reference/gates.md", () => {
   test("describes every gate of a unit, and none that there is not", () => {
-    const config = parseConfig({}, kubeconfigText());
+    const proxies = { http: "", https: "http://proxy:3128", no: "" };
+    const config = parseConfig({}, kubeconfigText(), proxies);
     if (!("kubeconfig" in config)) throw new Error("the defaults are refused");
     const { resources, settleGates = [], exitGates, notes = [] } = desiredState(config, conductorFacts, {});
     const gates = [
