@@ -19,6 +19,14 @@ export function toldProxies({
   return http === "" && https === "" ? "" : JSON.stringify([http, https, no]);
 }
 
+/** Whether the model's proxies are those of the last look. */
+export function hasSameProxies(
+  { proxies = "" }: Pick<Signature, "proxies">,
+  environment: Parameters<typeof toldProxies>[0],
+): boolean {
+  return toldProxies(environment) === proxies;
+}
+
 /** Files in which the hook's stub hands on what Juju answers: pipes, read once. */
 export interface AnswerFiles {
   /** What `config-get --format=json` printed, NUL, its exit code. */
@@ -69,7 +77,7 @@ export function nothingToDo(files: AnswerFiles): Asked | undefined {
     signature?.inLine === true &&
     signature.blocked === undefined &&
     asked.config.stdout === signature.config &&
-    toldProxies(process.env) === (signature.proxies ?? "") &&
+    hasSameProxies(signature, process.env) &&
     isQuiet(signature, Date.now()) &&
     sameKubeconfig(asked);
   return same ? undefined : asked;
