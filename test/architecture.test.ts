@@ -97,6 +97,7 @@ describe("what touches the machine is in few places", () => {
     );
     expect([...new Set(loaded.map(({ file }) => file))]).toEqual([
       "conductor/signature.ts",
+      "host/download.ts",
       "host/local-host.ts",
       "juju/quiet.ts",
     ]);

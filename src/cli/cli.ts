@@ -9,11 +9,13 @@ import { effectiveConfig } from "../conductor/effective-config.ts";
 import { apply, type Ending, lastWish, plan, type Reported, undo } from "../conductor/graft.ts";
 import { type HealLogQuery, readHealRecords } from "../conductor/heal-log.ts";
 import { showHold } from "../conductor/hold.ts";
+import { hasProxy } from "../conductor/proxies.ts";
 import { restartServices } from "../conductor/restart.ts";
 import { rollback } from "../conductor/rollback.ts";
 import { verify } from "../conductor/verify.ts";
 import type { Wish } from "../conductor/wish.ts";
 import { type Host, HostFault, readText } from "../host/host.ts";
+import { type Proxies, showProxy } from "../host/proxy.ts";
 import type { GateResult } from "../reconcile/gate.ts";
 import type { Progress } from "../reconcile/reconcile.ts";
 import { inLine, type Report } from "../reconcile/report.ts";
@@ -57,7 +59,8 @@ async function wishFromFile(host: Host, path: string): Promise<Wish> {
   const options = z.record(z.string(), z.unknown()).safeParse(parseYaml(text));
   if (!options.success)
     throw new HostFault(`${path} is no YAML mapping of options`, { remedy: "capi-graft --help" });
-  const { kubeconfig, ...rest } = options.data;
+  const { kubeconfig, ...others } = options.data;
+  const { proxies, rest } = takeProxies(others);
   if (typeof kubeconfig !== "string") {
     throw new HostFault(`${path} has no kubeconfig`, { remedy: "kubeconfig: the path of a file" });
   }
@@ -65,7 +68,22 @@ async function wishFromFile(host: Host, path: string): Promise<Wish> {
   if (content === undefined)
     throw new HostFault(`${kubeconfig} is not there`, { remedy: "name an existing file" });
   const strings = Object.fromEntries(Object.entries(rest).map(([name, it]) => [name, asOption(it)]));
-  return { options: { ...strings, kubeconfig }, kubeconfig: content };
+  return { options: { ...strings, kubeconfig }, kubeconfig: content, ...proxies };
+}
+
+/** The proxies of a file, which are the model's settings where there is a model, apart from the options. */
+function takeProxies(options: Readonly<Record<string, unknown>>): {
+  readonly proxies: Pick<Wish, "proxies">;
+  readonly rest: Readonly<Record<string, unknown>>;
+} {
+  const {
+    "juju-http-proxy": http = "",
+    "juju-https-proxy": https = "",
+    "juju-no-proxy": no = "",
+    ...rest
+  } = options;
+  const told = { http: String(http), https: String(https), no: String(no) };
+  return { proxies: hasProxy(told) ? { proxies: told } : {}, rest };
 }
 
 function parseYaml(text: string): unknown {
@@ -158,7 +176,7 @@ function summary(gates: readonly GateResult[]): string {
 
 async function status(call: Call, wish: Wish): Promise<number> {
   const { host } = call.world;
-  const config = parseConfig(wish.options, wish.kubeconfig);
+  const config = parseConfig(wish.options, wish.kubeconfig, wish.proxies);
   const unit = await findConductor(host);
   if ("missing" in unit) return endOther(call, { end: "no-conductor", missing: unit.missing });
   if (!("kubeconfig" in config)) return endOther(call, { end: "refused", refusals: config });
@@ -173,7 +191,8 @@ async function status(call: Call, wish: Wish): Promise<number> {
     const keys = Object.entries(state).map(([key, it]) => `${key}=${String(it).slice(0, 60)}`);
     return `${id}: ${keys.join(" ")}`;
   });
-  const options = { ...config, kubeconfig: "(content not shown)" };
+  const { proxies, ...rest } = config;
+  const options = { ...rest, kubeconfig: "(content not shown)", ...shownProxies(proxies) };
   const wanted = Object.entries(options).map(([name, it]) => `  ${name}: ${onOneLine(it)}`);
   say(
     call,
@@ -187,6 +206,17 @@ async function status(call: Call, wish: Wish): Promise<number> {
 function onOneLine(it: unknown): string {
   const text = typeof it === "object" ? JSON.stringify(it) : String(it);
   return text.includes("\n") ? `(${text.length} characters)` : text;
+}
+
+/** The model's proxies under the model's names, without logins. */
+function shownProxies(proxies: Proxies | undefined): Readonly<Record<string, string>> {
+  if (proxies === undefined) return {};
+  const { http, https, direct } = proxies;
+  return {
+    ...(http === undefined ? {} : { "juju-http-proxy": showProxy(http) }),
+    ...(https === undefined ? {} : { "juju-https-proxy": showProxy(https) }),
+    "no-proxy": direct.join(","),
+  };
 }
 
 async function remove(call: Call): Promise<number> {

@@ -126,7 +126,7 @@ async function commit(host: Host, wish: Wish, unit: Conductor, before?: Wish): P
 async function pruneToGenerations(host: Host, unit: Conductor): Promise<void> {
   const wishes = [await committedWish(host), await previousWish(host)];
   const configs = wishes.flatMap((it) => {
-    const config = it === undefined ? [] : parseConfig(it.options, it.kubeconfig);
+    const config = it === undefined ? [] : parseConfig(it.options, it.kubeconfig, it.proxies);
     return "kubeconfig" in config ? [config] : [];
   });
   await pruneStore(host, unit, configs);

@@ -1,7 +1,9 @@
 import * as z from "zod";
+import type { Proxies } from "../host/proxy.ts";
 import { judgeKubeconfig } from "../management/kubeconfig.ts";
 import { judgeSettings } from "./driver-values.ts";
 import { addFinding, type OptionName, optionDeclarations, optionSchemas } from "./options.ts";
+import { judgeProxies, type ModelProxies, proxiesOf } from "./proxies.ts";
 
 /** The options as `juju config` knows them, names to texts; one that is left out has its default. */
 export type RawOptions = Readonly<Record<string, unknown>>;
@@ -20,6 +22,8 @@ type Options = { readonly [Name in OptionName]: z.output<(typeof optionSchemas)[
 export interface Config extends Omit<Options, "kubeconfig"> {
   /** The content of the kubeconfig, not its secret's URI. */
   readonly kubeconfig: string;
+  /** The proxies to use; absent for none. They may hold a password. */
+  readonly proxies?: Proxies;
 }
 
 const names = Object.keys(optionDeclarations) as OptionName[];
@@ -68,15 +72,25 @@ function refusalOf(issue: z.core.$ZodIssue, raw: RawOptions): Refusal {
 }
 
 /**
- * Checks the options and the kubeconfig's content. Nothing is taken half: either all of it is accepted, or every
- * refusal is listed.
+ * Checks the options, the kubeconfig's content and the model's proxies. Nothing is taken half: either all of it is
+ * accepted, or every refusal is listed.
  */
-export function parseConfig(raw: RawOptions, kubeconfig: string): Config | readonly Refusal[] {
+export function parseConfig(
+  raw: RawOptions,
+  kubeconfig: string,
+  told?: ModelProxies,
+): Config | readonly Refusal[] {
   const parsed = parseOptions(raw);
   if ("refusals" in parsed) return parsed.refusals;
   const finding = judgeKubeconfig(kubeconfig);
-  if (finding === undefined) return { ...parsed.options, kubeconfig };
-  return [{ option: "kubeconfig", value: finding.reason, accepted: finding.accepted }];
+  if (finding !== undefined)
+    return [{ option: "kubeconfig", value: finding.reason, accepted: finding.accepted }];
+  const wrong = judgeProxies(told);
+  if (wrong.length > 0)
+    return wrong.map(({ setting, accepted }) => ({ option: setting, value: "(not shown)", accepted }));
+  const managementDirect = parsed.options["management-no-proxy"];
+  const proxies = proxiesOf(told, { kubeconfig, managementDirect });
+  return { ...parsed.options, kubeconfig, ...(proxies === undefined ? {} : { proxies }) };
 }
 
 /** Checks the options alone, for when the kubeconfig's content can't be had. */

@@ -1,13 +1,14 @@
-import defaultsTemplate from "../../templates/etc.default.magnum-conductor.tmpl";
 import commandTemplate from "../../templates/usr.local.bin.capi-graft.tmpl";
 import type { Host } from "../host/host.ts";
+import { proxyFor, proxyVariables } from "../host/proxy.ts";
+import { managementServer } from "../management/kubeconfig.ts";
 import type { Gate } from "../reconcile/gate.ts";
 import type { DesiredState } from "../reconcile/reconcile.ts";
 import type { Resource } from "../reconcile/resource.ts";
 import { directory } from "../resources/directory.ts";
 import { file, sha256, unusedFile } from "../resources/file.ts";
 import { type HelmBinary, helmBinary, keptHelm } from "../resources/helm-binary.ts";
-import { lineBlock, renderBlock, splitAtBlock } from "../resources/line-block.ts";
+import { lineBlock, splitAtBlock } from "../resources/line-block.ts";
 import { type ForgettableOriginals, type Originals, originals } from "../resources/originals.ts";
 import { root } from "../resources/owner.ts";
 import { type PipPackage, pipPackage, pipPackageInput, wheelPrefix } from "../resources/pip-package.ts";
@@ -15,9 +16,17 @@ import { recordProcess, type ServiceInput, service } from "../resources/service.
 import { store } from "../resources/store.ts";
 import type { Conductor } from "./conductor.ts";
 import type { Config } from "./config.ts";
+import { blockLines, blockOf, defaultsOwner, markers } from "./defaults-block.ts";
 import { deferralGate, unlessDeferred } from "./deferred.ts";
 import { daemonOptions, describeDropIn, renderDropIn } from "./drop-in.ts";
-import { driverEntryPoint, gatesNotChecked, helmOnPathGate, showArgsGate, viewGates } from "./gates.ts";
+import {
+  conductorProxiesGate,
+  driverEntryPoint,
+  gatesNotChecked,
+  helmOnPathGate,
+  showArgsGate,
+  viewGates,
+} from "./gates.ts";
 import { helmIdleGate, pendingReleasesGate } from "./helm-work.ts";
 import { leftoverGates } from "./leftovers.ts";
 import { optionNotes } from "./option-notes.ts";
@@ -31,23 +40,6 @@ import { watchUnits } from "./watch-units.ts";
 /** What stood on the unit before this project first touched it. */
 export const firstOriginals: ForgettableOriginals = originals(paths.originals);
 const artifacts = store(paths.store);
-
-/** The first and last line of our block in the files of /etc/default. */
-export const markers = {
-  begin: "# BEGIN magnum-capi-helm: written by the charm, change it with juju config",
-  end: "# END magnum-capi-helm",
-};
-
-function wiring(directories: { readonly dropIns: string; readonly helm: string }): string {
-  return fill(defaultsTemplate, {
-    "helm-directory": directories.helm,
-    "drop-in-directory": directories.dropIns,
-  });
-}
-
-const blockLines = wiring({ dropIns: paths.dropInDirectory, helm: paths.helmDirectory });
-
-const block = renderBlock(markers, blockLines);
 
 /** sha256 of the driver's wheels, by version (as the Python index has them). */
 const driverHashes: Readonly<Record<string, readonly string[]>> = {
@@ -64,7 +56,7 @@ const helmHashes: Readonly<Record<string, string>> = {
 
 /** The driver as a package of the daemons' Python, seen as their user. */
 export function driverPackage(
-  config: Pick<Config, "driver-version" | "driver-index-url">,
+  config: Pick<Config, "driver-version" | "driver-index-url" | "proxies">,
   unit: Pick<Conductor, "python" | "daemon">,
 ): PipPackage {
   return {
@@ -74,6 +66,7 @@ export function driverPackage(
     entryPoint: driverEntryPoint,
     python: unit.python,
     indexUrl: config["driver-index-url"],
+    ...(config.proxies === undefined ? {} : { proxies: config.proxies }),
     asUser: ["runuser", "-u", unit.daemon.user, "--"],
     option: "driver-version",
     staging: paths.staging,
@@ -93,6 +86,7 @@ function helmOf(config: Config, unit: Conductor, kept: Originals): HelmBinary {
         ? (helmHashes[`${version} ${unit.architecture}`] ?? "")
         : config["helm-sha256"],
     architecture: unit.architecture,
+    ...(config.proxies === undefined ? {} : { proxies: config.proxies }),
     originals: kept,
     receipt: paths.helmReceipt,
     staging: `${paths.staging}/helm`,
@@ -157,7 +151,7 @@ export function daemons(unit: Conductor, driver: PipPackage, wanted: Wanted): re
 
 /** sha256 of what the daemons read of a configuration: another release of the charm may make other bytes of the same. */
 export function renderedBy(config: Config): string {
-  return sha256(`${renderDropIn(daemonOptions(config))}${block}`);
+  return sha256(`${renderDropIn(daemonOptions(config))}${blockOf(paths.conductorDefaults, config.proxies)}`);
 }
 
 /** Whether the daemons read this resource when they start: what is proved before a change. */
@@ -165,8 +159,13 @@ export function isReadByDaemons(id: string): boolean {
   return id === `file:${paths.dropIn}` || /^(pip-package|helm|directory|block|service):/.test(id);
 }
 
-function wantedBy(dropIn: string): Wanted {
-  return { dropIn: sha256(dropIn), conductorBlock: sha256(block), apiBlock: sha256(block) };
+function wantedBy(dropIn: string, { proxies }: Pick<Config, "proxies">): Wanted {
+  const block = (path: string) => sha256(blockOf(path, proxies));
+  return {
+    dropIn: sha256(dropIn),
+    conductorBlock: block(paths.conductorDefaults),
+    apiBlock: block(paths.apiDefaults),
+  };
 }
 
 /** What only the charm or the command knows: where the charm's folder is, for the command to be found. */
@@ -190,14 +189,16 @@ export function desiredState(
   const dropIn = renderDropIn(options);
   const driver = driverPackage(config, unit);
   const helm = helmOf(config, unit, kept);
+  const proxies = proxyVariables(config.proxies);
   const proof = (roots: Roots = liveRoots): readonly Gate[] => [
     showArgsGate(unit, roots),
     ...viewGates(unit, options, roots),
     helmOnPathGate(unit, helm.version, roots),
+    ...(config.proxies === undefined ? [] : [conductorProxiesGate(unit, proxies, roots)]),
   ];
-  const releases = pendingReleasesGate(unit, placement.askReleases === true);
+  const releases = releasesGate(config, unit, placement);
   const defers = !config["enable-auto-restarts"];
-  const running = restartables(daemons(unit, driver, wantedBy(dropIn)), driver, proof(), defers);
+  const running = restartables(daemons(unit, driver, wantedBy(dropIn, config)), driver, proof(), defers);
   return {
     resources: [
       pipPackage(driver, kept),
@@ -214,8 +215,7 @@ export function desiredState(
       const roots = await stage(host, {
         unit,
         dropIn,
-        markers,
-        block: (directories) => renderBlock(markers, wiring(directories)),
+        proxies: config.proxies,
         driver: changing.has(`pip-package:${driver.name}`) ? driver : undefined,
         helm: changing.has(`helm:${helm.path}`) ? helm : undefined,
       });
@@ -225,7 +225,7 @@ export function desiredState(
     settleGates: restGates(unit),
     exitGates: [
       ...proof(),
-      unlessDeferred(liveGate(unit, helm.version), running),
+      unlessDeferred(liveGate(unit, helm.version, proxies), running),
       releases,
       ...gatesNotChecked,
     ],
@@ -251,6 +251,12 @@ function restartables(
   );
 }
 
+function releasesGate({ kubeconfig, proxies }: Config, unit: Conductor, { askReleases }: Placement): Gate {
+  const server = managementServer(kubeconfig);
+  const throughProxy = server !== undefined && proxyFor(server, proxies) !== undefined;
+  return pendingReleasesGate(unit, askReleases === true, throughProxy);
+}
+
 function files(config: Config, unit: Conductor, dropIn: string, kept: Originals): readonly Resource[] {
   const wired = [paths.conductorDefaults, ...(unit.apiTakesConfigArguments ? [paths.apiDefaults] : [])];
   return [
@@ -271,7 +277,15 @@ function files(config: Config, unit: Conductor, dropIn: string, kept: Originals)
       originals: kept,
       describe: describeDropIn,
     }),
-    ...wired.map((path) => lineBlock({ path, markers, lines: blockLines, originals: kept })),
+    ...wired.map((path) =>
+      lineBlock({
+        path,
+        markers,
+        lines: blockLines(path, config.proxies),
+        ...defaultsOwner(path, config.proxies, unit),
+        originals: kept,
+      }),
+    ),
   ];
 }
 
@@ -307,7 +321,7 @@ function watch(
 
 /** Writes down what the running daemons have read, so that a drift that is repaired later needs no restart. */
 export async function recordDaemons(host: Host, config: Config, unit: Conductor): Promise<void> {
-  const wanted = wantedBy(renderDropIn(daemonOptions(config)));
+  const wanted = wantedBy(renderDropIn(daemonOptions(config)), config);
   for (const daemon of daemons(unit, driverPackage(config, unit), wanted)) {
     await recordProcess(host, { ...daemon, mustRun: true });
   }

@@ -199,6 +199,47 @@ export function helmOnPathGate(unit: Conductor, version: string, roots: Roots = 
   };
 }
 
+const printEnvironment = ({ defaults }: Roots) => `
+DAEMON_ARGS=
+for file in ${defaults}/openstack ${defaults}/magnum-conductor; do
+  if [ -r "$file" ]; then . "$file"; fi
+done
+exec env -0
+`;
+
+/** The first of these variables that an environment, as `/proc` has it, does not have with this value. */
+export function firstMissing(
+  environment: string,
+  wanted: Readonly<Record<string, string>>,
+): string | undefined {
+  const found = new Set(environment.split("\0"));
+  return Object.keys(wanted).find((name) => !found.has(`${name}=${wanted[name]}`));
+}
+
+/** The conductor would be started with the proxies that are wanted. Their values are never told. */
+export function conductorProxiesGate(
+  unit: Conductor,
+  wanted: Readonly<Record<string, string>>,
+  roots: Roots = liveRoots,
+): Gate {
+  return {
+    id: "conductor-proxies",
+    title: `${services.conductor} would be started with the model's proxies`,
+    check: async (host) => {
+      const argv = [...asDaemon(unit), "sh", "-c", printEnvironment(roots)];
+      const { stdout } = await host.run(argv, { timeoutMs: 15_000 });
+      const missing = firstMissing(stdout, wanted);
+      if (missing === undefined) return open();
+      const reason = `${services.conductor} would be started with another ${missing} than the model's`;
+      return closed(
+        "operator",
+        reason,
+        `take ${missing} out of ${paths.conductorDefaults}, outside the block`,
+      );
+    },
+  };
+}
+
 /** Judges what `command -v helm && helm version` printed. */
 export function judgeHelm(output: string, version: string): GateState {
   const [where, found] = output.trim().split("\n").slice(-2);

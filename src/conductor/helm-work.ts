@@ -96,11 +96,15 @@ function judgeReleases(releases: readonly Release[]): GateState {
   return closed("note", `helm releases that were left half-way: ${names.join(", ")}`, remedy);
 }
 
-async function pendingReleases(host: Host, unit: Conductor): Promise<GateState> {
+/** The daemons' environment is that of the file: a proxy may have a login, which is not for an argument. */
+const withDefaults = `. ${paths.conductorDefaults}; exec "$@"`;
+
+async function pendingReleases(host: Host, unit: Conductor, throughProxy: boolean): Promise<GateState> {
   if ((await helmRun(host)) !== undefined)
     return { state: "not checked", reason: "the conductor is running helm" };
   const words = ["list", "--pending", "--all-namespaces", "--output", "json"];
-  const argv = [...asDaemon(unit), paths.helm, ...words, "--kubeconfig", paths.kubeconfig];
+  const sourced = throughProxy ? ["sh", "-c", withDefaults, "sh"] : [];
+  const argv = [...asDaemon(unit), ...sourced, paths.helm, ...words, "--kubeconfig", paths.kubeconfig];
   const result = await host.run(argv, { timeoutMs: 10_000 });
   if (result.ok) return judgeReleases(JSON.parse(result.stdout) as readonly Release[]);
   const said = result.stderr.trim().split("\n").at(-1) ?? "";
@@ -110,13 +114,15 @@ async function pendingReleases(host: Host, unit: Conductor): Promise<GateState> 
 
 /**
  * No release was left half-way by a helm that was ended. `asked`: reading all releases costs the management cluster
- * something, so that is done on request.
+ * something, so that is done on request. `throughProxy`: it is reached through the model's proxy.
  */
-export function pendingReleasesGate(unit: Conductor, asked: boolean): Gate {
+export function pendingReleasesGate(unit: Conductor, asked: boolean, throughProxy = false): Gate {
   return {
     id: "pending-releases",
     title: "helm left no release half-way",
     check: async (host) =>
-      asked ? await pendingReleases(host, unit) : { state: "not checked", reason: "capi-graft verify asks" },
+      asked
+        ? await pendingReleases(host, unit, throughProxy)
+        : { state: "not checked", reason: "capi-graft verify asks" },
   };
 }

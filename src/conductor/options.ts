@@ -150,6 +150,7 @@ export const optionSchemas = {
   "default-network-driver": z.enum(["calico", "cilium"], "calico or cilium (the chart installs no other)"),
   "capi-helm-options": driverOptions,
   "openstack-ca": certificates,
+  "management-no-proxy": z.boolean("true or false"),
   "self-heal": z.boolean("true or false"),
   "self-heal-limit": between(1, 100, "repairs"),
   "self-heal-window": between(1, 1440, "minutes"),
@@ -236,6 +237,12 @@ export const optionDeclarations: Readonly<Record<OptionName, OptionDeclaration>>
     default: "",
     description:
       "Certificates of the authorities that vouch for the OpenStack API, in PEM or in base64 of it, for the clusters to trust: set with openstack-ca=@FILE. Empty: what magnum.conf names, else the public authorities.",
+  },
+  "management-no-proxy": {
+    type: "boolean",
+    default: true,
+    description:
+      "Whether the conductor reaches the management cluster's API server, as the kubeconfig names it, without the model's proxy. false: through it, unless juju-no-proxy of the model names it. Without a proxy in the model it means nothing.",
   },
   "self-heal": {
     type: "boolean",

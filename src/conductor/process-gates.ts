@@ -3,7 +3,7 @@ import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import { showUnit, type UnitStatus } from "../resources/systemctl.ts";
 import { answersGate } from "./answers-gate.ts";
 import { asDaemon, type Conductor } from "./conductor.ts";
-import { judgeHelm, takesDropIns } from "./gates.ts";
+import { firstMissing, judgeHelm, takesDropIns } from "./gates.ts";
 import { logGate } from "./log-gate.ts";
 import { services } from "./paths.ts";
 import { msBetween, wordsOf } from "./processes.ts";
@@ -99,11 +99,19 @@ export function stableGate(service: string, unit: Conductor): Gate {
   };
 }
 
-/** The running conductor's own command line takes the drop-ins, and its own PATH finds helm. */
-export function liveGate(unit: Conductor, version: string): Gate {
+/**
+ * The running conductor's own command line takes the drop-ins, its own PATH finds helm, and its environment has the
+ * proxies that are wanted.
+ */
+export function liveGate(
+  unit: Conductor,
+  version: string,
+  proxies: Readonly<Record<string, string>> = {},
+): Gate {
+  const more = Object.keys(proxies).length === 0 ? "" : ", and has the model's proxies";
   return {
     id: `${services.conductor}-live`,
-    title: "the running conductor has --config-dir and finds helm",
+    title: `the running conductor has --config-dir and finds helm${more}`,
     check: async (host) => {
       const { mainPid, load } = await showUnit(host, services.conductor);
       if (load === "masked")
@@ -117,8 +125,17 @@ export function liveGate(unit: Conductor, version: string): Gate {
           "systemctl restart magnum-conductor",
         );
       }
-      const environment = ((await readText(host.fs, `/proc/${mainPid}/environ`)) ?? "").split("\0");
-      const path = environment.find((it) => it.startsWith("PATH="))?.slice("PATH=".length) ?? "";
+      const environment = (await readText(host.fs, `/proc/${mainPid}/environ`)) ?? "";
+      const missing = firstMissing(environment, proxies);
+      if (missing !== undefined) {
+        const reason = `the running conductor has another ${missing} than the model's`;
+        return closed("operator", reason, "systemctl restart magnum-conductor");
+      }
+      const path =
+        environment
+          .split("\0")
+          .find((it) => it.startsWith("PATH="))
+          ?.slice("PATH=".length) ?? "";
       const find = "command -v helm && helm version --template '{{.Version}}'";
       const result = await host.run([...asDaemon(unit, path), "/bin/sh", "-c", find], { timeoutMs: 30_000 });
       return judgeHelm(result.stdout, version);

@@ -19,6 +19,8 @@ export interface Signature {
   readonly config: string;
   /** URI of the secret that held the kubeconfig. */
   readonly secret: string;
+  /** The model's proxies, as `toldProxies` has them; absent where it has none. The file is 0600 for their sake. */
+  readonly proxies?: string;
   /** Path to its identity: inode, change time, size, mode and owner; or "absent". */
   readonly files: Readonly<Record<string, string>>;
   /** Process id to its start, in ticks since boot. */

@@ -1,20 +1,20 @@
 import { type Host, HostFault } from "../host/host.ts";
+import type { Proxies } from "../host/proxy.ts";
 import { type Gate, type GateState, open } from "../reconcile/gate.ts";
 import { type HelmBinary, helmAtHand } from "../resources/helm-binary.ts";
-import { type Markers, withBlock } from "../resources/line-block.ts";
+import { withBlock } from "../resources/line-block.ts";
 import { ownership, root } from "../resources/owner.ts";
 import { type PipPackage, wheelAtHand } from "../resources/pip-package.ts";
 import type { Conductor } from "./conductor.ts";
+import { blockOf, defaultsOwner, markers } from "./defaults-block.ts";
 import { paths } from "./paths.ts";
 import { liveRoots, type Roots, stagedRoots } from "./roots.ts";
 
-/** What a unit would have after a change, as far as it is staged. Nothing of it is secret. */
+/** What a unit would have after a change, as far as it is staged. The login of a proxy is its only secret. */
 export interface StagedParts {
   readonly unit: Conductor;
   readonly dropIn: string;
-  readonly markers: Markers;
-  /** The marked block that wires a daemon to these directories. */
-  block(directories: { readonly dropIns: string; readonly helm: string }): string;
+  readonly proxies: Proxies | undefined;
   /** The driver, where it is to change. */
   readonly driver: PipPackage | undefined;
   /** helm, where it is to change. */
@@ -33,10 +33,10 @@ async function linkAll(host: Host, from: string, to: string, but: readonly strin
 }
 
 /** The files that the init scripts source, with our block, and the scripts, told to source them there. */
-async function stageWiring(host: Host, parts: StagedParts, roots: Roots): Promise<void> {
+async function stageWiring(host: Host, { unit, proxies }: StagedParts, roots: Roots): Promise<void> {
   const wired = [
     { init: paths.conductorInit, staged: roots.conductorInit, defaults: paths.conductorDefaults },
-    ...(parts.unit.apiTakesConfigArguments
+    ...(unit.apiTakesConfigArguments
       ? [{ init: paths.apiInit, staged: roots.apiInit, defaults: paths.apiDefaults }]
       : []),
   ];
@@ -47,11 +47,13 @@ async function stageWiring(host: Host, parts: StagedParts, roots: Roots): Promis
     wired.map(({ defaults }) => defaults),
   );
   await host.fs.makeDirectory(`${directory}/init.d`, ownership(root, "0755"));
-  const block = parts.block({ dropIns: roots.dropInDirectory, helm: binaries });
   for (const { init, staged, defaults } of wired) {
     const text = Buffer.from((await host.fs.read(defaults)) ?? "").toString("latin1");
-    const next = Buffer.from(withBlock(text, parts.markers, block), "latin1");
-    await host.fs.write(`${roots.defaults}/${defaults.slice(paths.defaults.length + 1)}`, next, readable);
+    const block = blockOf(defaults, proxies, { dropIns: roots.dropInDirectory, helm: binaries });
+    const next = Buffer.from(withBlock(text, markers, block), "latin1");
+    const to = `${roots.defaults}/${defaults.slice(paths.defaults.length + 1)}`;
+    const { owner, mode } = defaultsOwner(defaults, proxies, unit);
+    await host.fs.write(to, next, ownership(owner, mode));
     const script = Buffer.from((await host.fs.read(init)) ?? "").toString("latin1");
     const moved = script.replaceAll(`${paths.defaults}/`, `${roots.defaults}/`);
     await host.fs.write(staged, Buffer.from(moved, "latin1"), ownership(root, "0755"));

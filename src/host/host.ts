@@ -1,3 +1,5 @@
+import type { Proxies } from "./proxy.ts";
+
 /** A path's kind, permissions, owner and times, not following a symlink. */
 export interface FileStat {
   readonly kind: "file" | "directory" | "symlink" | "other";
@@ -70,7 +72,21 @@ export interface CommandResult {
 /** What a download gave, or why it gave nothing. */
 export type DownloadResult =
   | { readonly ok: true; readonly sha256: string; readonly bytes: number }
-  | { readonly ok: false; readonly reason: string };
+  | {
+      readonly ok: false;
+      readonly reason: string;
+      /** The proxy that it went through, without a login; absent where it went directly. */
+      readonly proxy?: string;
+    };
+
+/** How much a download may take, and its way. */
+export interface DownloadLimits {
+  readonly maxBytes: number;
+  /** Milliseconds for all of it, redirects and proxy included. */
+  readonly timeoutMs: number;
+  /** Proxies to go through; without them it goes directly. */
+  readonly proxies?: Proxies;
+}
 
 /** Gives a lock back. */
 export type Release = () => void;
@@ -80,7 +96,7 @@ export interface Host {
   readonly fs: HostFs;
   run(argv: readonly string[], options?: RunOptions): Promise<CommandResult>;
   /** Streams a URL into a new file (0600, root); at most `maxBytes`, in at most `timeoutMs`. */
-  download(url: string, to: string, limits: { maxBytes: number; timeoutMs: number }): Promise<DownloadResult>;
+  download(url: string, to: string, limits: DownloadLimits): Promise<DownloadResult>;
   /** Takes a lock that ends with this process at the latest; `undefined` when it is not free within `waitMs`. */
   lock(path: string, waitMs: number): Promise<Release | undefined>;
   now(): Date;

@@ -4,9 +4,9 @@ import type { Host } from "../host/host.ts";
 import { changesOf, type Report, troubles } from "../reconcile/report.ts";
 import { announce, conclude, log, setLastStatus } from "./announce.ts";
 import { type HookAnswer, hookCommand } from "./hook-command.ts";
-import type { Asked } from "./quiet.ts";
+import { type Asked, toldProxies } from "./quiet.ts";
 import { isLate, type Kubeconfig, kubeconfigIn, type SecretTrouble, uriTrouble } from "./secret.ts";
-import { lastOrigin, signer } from "./signer.ts";
+import { lastOrigin, type Origin, signer } from "./signer.ts";
 import { troubleStatus, type UnitStatus } from "./status.ts";
 
 function getSecret(uri: string): Promise<HookAnswer> {
@@ -47,6 +47,7 @@ export async function wishOf(host: Host, asked: Asked): Promise<Wanted> {
   const wish = {
     options: { ...rest, kubeconfig: uri },
     kubeconfig: secret.text,
+    ...wishedProxies(toldProxies(process.env)),
     charmDirectory: process.cwd(),
     unitName: process.env["JUJU_UNIT_NAME"] ?? "",
   };
@@ -80,15 +81,10 @@ async function faultAsStatus(work: () => Promise<RunEnd>): Promise<RunEnd> {
   return { status: await conclude(end), ending: end };
 }
 
-async function withoutKubeconfig(
-  host: Host,
-  uri: string,
-  { config }: Asked,
-  trouble: SecretTrouble,
-): Promise<RunEnd> {
+async function withoutKubeconfig(host: Host, origin: Origin, trouble: SecretTrouble): Promise<RunEnd> {
   // What is no secret's URI may be a secret itself: the stub must not ask for it.
-  const secret = uriTrouble(uri, appName()) === undefined ? uri : "";
-  await signer(host, { config: config.stdout, secret, blocked: true }, process.cwd()).keep();
+  const secret = uriTrouble(origin.secret, appName()) === undefined ? origin.secret : "";
+  await signer(host, { ...origin, secret, blocked: true }, process.cwd()).keep();
   const { cure, reason, remedy } = trouble;
   await log(cure === "operator" ? "ERROR" : "WARNING", `kubeconfig: ${reason}; next: ${remedy}`);
   const status = troubleStatus(trouble);
@@ -100,6 +96,12 @@ async function withoutOptions(): Promise<RunEnd> {
   const status = troubleStatus(lateOptions);
   await setLastStatus(status);
   return { status };
+}
+
+function wishedProxies(told: string): Pick<Wish, "proxies"> {
+  if (told === "") return {};
+  const [http = "", https = "", no = ""] = JSON.parse(told) as readonly string[];
+  return { proxies: { http, https, no } };
 }
 
 /** Whether a hook has nothing more to try: what was asked for is in force, or held back. */
@@ -115,13 +117,15 @@ export function reconcileUnit(host: Host, asked: Asked, options: RunOptions): Pr
     if (isLate(asked.config)) return await withoutOptions();
     const wanted = await wishOf(host, asked);
     const { uri } = wanted;
-    if ("trouble" in wanted) return await withoutKubeconfig(host, uri, asked, wanted.trouble);
-    const { watch, told } = announce(options.also);
-    const { settled, keep } = signer(host, { config: asked.config.stdout, secret: uri }, process.cwd());
+    const told = toldProxies(process.env);
+    const origin = { config: asked.config.stdout, secret: uri, ...(told === "" ? {} : { proxies: told }) };
+    if ("trouble" in wanted) return await withoutKubeconfig(host, origin, wanted.trouble);
+    const { watch, told: saidAll } = announce(options.also);
+    const { settled, keep } = signer(host, origin, process.cwd());
     const { wish } = wanted;
     const { explicit = false, trigger } = options;
     const ending = await apply(host, wish, { watch, settled, explicit, trigger });
-    await told();
+    await saidAll();
     await keep(ending, (await isInForce(host, wish, ending)) ? {} : { blocked: true });
     return { status: await conclude(ending), ending };
   });

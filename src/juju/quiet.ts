@@ -9,6 +9,24 @@ export interface Asked {
   readonly secret?: { readonly uri: string; readonly answer: HookAnswer };
 }
 
+/** The model's proxies out of a hook's environment, as one text of a JSON array; empty where it has none. */
+export function toldProxies({
+  JUJU_CHARM_HTTP_PROXY: http = "",
+  JUJU_CHARM_HTTPS_PROXY: https = "",
+  JUJU_CHARM_NO_PROXY: no = "",
+}: Readonly<Record<string, string | undefined>>): string {
+  // Juju's own default of juju-no-proxy is not empty.
+  return http === "" && https === "" ? "" : JSON.stringify([http, https, no]);
+}
+
+/** Whether the model's proxies are those of the last look. */
+export function hasSameProxies(
+  { proxies = "" }: Pick<Signature, "proxies">,
+  environment: Parameters<typeof toldProxies>[0],
+): boolean {
+  return toldProxies(environment) === proxies;
+}
+
 /** Files in which the hook's stub hands on what Juju answers: pipes, read once. */
 export interface AnswerFiles {
   /** What `config-get --format=json` printed, NUL, its exit code. */
@@ -49,7 +67,7 @@ function sameKubeconfig(asked: Asked): boolean {
 }
 
 /**
- * Decides whether a hook has nothing to do: the options and the kubeconfig are those of the last run, which found the
+ * Decides whether a hook has nothing to do: the options, the proxies and the kubeconfig are those of the last run, which found the
  * unit in line, and no file or process has changed since. `undefined` means so; else what Juju said is handed on.
  */
 export function nothingToDo(files: AnswerFiles): Asked | undefined {
@@ -59,6 +77,7 @@ export function nothingToDo(files: AnswerFiles): Asked | undefined {
     signature?.inLine === true &&
     signature.blocked === undefined &&
     asked.config.stdout === signature.config &&
+    hasSameProxies(signature, process.env) &&
     isQuiet(signature, Date.now()) &&
     sameKubeconfig(asked);
   return same ? undefined : asked;

@@ -12,7 +12,8 @@ import { type Host, readText } from "../host/host.ts";
 import { inLine, troubles } from "../reconcile/report.ts";
 import { ownership, root } from "../resources/owner.ts";
 
-type Origin = Pick<Signature, "config" | "secret" | "blocked">;
+/** What a look knew of Juju. */
+export type Origin = Pick<Signature, "config" | "secret" | "proxies" | "blocked">;
 
 /** The signature of the last look; `undefined` where there is none, or none that can be read. */
 export async function lastSignature(host: Host): Promise<Signature | undefined> {
@@ -21,8 +22,13 @@ export async function lastSignature(host: Host): Promise<Signature | undefined> 
 
 /** What the last look knew of Juju, for a run that does not ask it. */
 export async function lastOrigin(host: Host): Promise<Origin> {
-  const { config = "", secret = "", blocked } = (await lastSignature(host)) ?? {};
-  return { config, secret, ...(blocked === undefined ? {} : { blocked }) };
+  const { config = "", secret = "", proxies, blocked } = (await lastSignature(host)) ?? {};
+  return {
+    config,
+    secret,
+    ...(proxies === undefined ? {} : { proxies }),
+    ...(blocked === undefined ? {} : { blocked }),
+  };
 }
 
 const firstRetryMs = 60_000;

@@ -49,6 +49,15 @@ function judgeContext(config: Mapping, current: string): KubeconfigFinding | und
   return judgeUser(user);
 }
 
+/** The URL of the API server that the current context names; `undefined` where none can be read. */
+export function managementServer(text: string): URL | undefined {
+  const config = parseYaml(text);
+  if (!isMapping(config)) return undefined;
+  const context = named(config["contexts"], String(config["current-context"]), "context");
+  const server = named(config["clusters"], String(context?.["cluster"]), "cluster")?.["server"];
+  return URL.parse(String(server)) ?? undefined;
+}
+
 function parseYaml(text: string): unknown {
   try {
     return parse(text, { logLevel: "error" });

@@ -1,4 +1,5 @@
 import { type Host, HostFault, readText } from "../host/host.ts";
+import type { Proxies } from "../host/proxy.ts";
 import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import type { Resource, State } from "../reconcile/resource.ts";
 import type { Originals } from "./originals.ts";
@@ -14,6 +15,8 @@ export interface HelmBinary {
   readonly sha256: string;
   /** `amd64` or `arm64`, as in the archive's folder. */
   readonly architecture: string;
+  /** Proxies to fetch it through; directly without them. */
+  readonly proxies?: Proxies;
   readonly originals: Originals;
   /** File that remembers which binary came out of which archive. */
   readonly receipt: string;
@@ -72,18 +75,23 @@ async function fetchArchive(host: Host, it: HelmBinary): Promise<GateState> {
   const archive = `${it.staging}/helm.tar.gz`;
   await host.fs.makeDirectory(it.staging, ownership(root, "0755"));
   await host.fs.remove(archive);
-  const got = await host.download(it.url, archive, { maxBytes, timeoutMs: 300_000 });
-  if (!got.ok)
-    return closed(
-      "time",
-      `helm can't be fetched: ${it.url}: ${got.reason}`,
-      "is it up and reachable? see helm-url",
-    );
+  const got = await host.download(it.url, archive, { maxBytes, timeoutMs: 300_000, ...through(it) });
+  if (!got.ok) {
+    const ask =
+      got.proxy === undefined
+        ? "is it up and reachable? see helm-url"
+        : "does the model's proxy let it through?";
+    return closed("time", `helm can't be fetched: ${it.url}: ${got.reason}`, ask);
+  }
   if (got.sha256 !== it.sha256) {
     const reason = `helm-sha256 is not the archive's: ${it.url} has ${got.sha256}`;
     return closed("operator", reason, "set the digest that you trust");
   }
   return await unpack(host, it, archive);
+}
+
+function through({ proxies }: HelmBinary): { readonly proxies?: Proxies } {
+  return proxies === undefined ? {} : { proxies };
 }
 
 async function unpack(host: Host, it: HelmBinary, archive: string): Promise<GateState> {

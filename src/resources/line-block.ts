@@ -2,7 +2,7 @@ import type { Host } from "../host/host.ts";
 import type { Resource, State } from "../reconcile/resource.ts";
 import { sha256 } from "./file.ts";
 import type { Original, Originals } from "./originals.ts";
-import { ownership, root } from "./owner.ts";
+import { type Owner, ownerName, ownership, root } from "./owner.ts";
 
 /** The first and last line of a block in a shared file: what stands between them is ours. */
 export interface Markers {
@@ -58,6 +58,9 @@ interface LineBlockOptions {
   /** The lines between the markers, each with its end. */
   readonly lines: string;
   readonly originals: Originals;
+  /** Whose the file is, root unless given, and its mode: 0644, or less where the block holds a secret. */
+  readonly owner?: Owner;
+  readonly mode?: string;
 }
 
 /** The marked block as it stands in a file's text, markers included. */
@@ -66,7 +69,7 @@ export function renderBlock(markers: Markers, lines: string): string {
 }
 
 /**
- * A marked block in a file that others write too (0644, root). Foreign lines are kept; a file with CRLF ends, which a
+ * A marked block in a file that others write too (0644, root, unless told otherwise). Foreign lines are kept; a file with CRLF ends, which a
  * shell misreads, gets plain ones.
  */
 export function lineBlock(options: LineBlockOptions): Resource {
@@ -74,22 +77,26 @@ export function lineBlock(options: LineBlockOptions): Resource {
 }
 
 function blockWith(options: Omit<LineBlockOptions, "lines">, block: string): Resource {
-  const { path, markers } = options;
+  const { path, markers, owner = root, mode = "0644" } = options;
+  const name = ownerName(owner, [root, owner]);
   return {
     id: `block:${path}`,
-    desired: { block: sha256(block), "line-ends": "LF", mode: "0644", owner: "root:root" },
+    desired: { block: sha256(block), "line-ends": "LF", mode, owner: name },
     quick: true,
-    observe: (host) => observeBlock(host, path, markers),
+    observe: (host) => observeBlock(host, { path, markers, owner }),
     apply: async (host) => {
       await options.originals.keep(host, path);
       const text = (await readBytes(host, path)) ?? "";
       const next = Buffer.from(withBlock(text, markers, block), "latin1");
-      await host.fs.write(path, next, ownership(root, "0644"));
+      await host.fs.write(path, next, ownership(owner, mode));
     },
   };
 }
 
-async function observeBlock(host: Host, path: string, markers: Markers): Promise<State | "absent"> {
+async function observeBlock(
+  host: Host,
+  { path, markers, owner }: { readonly path: string; readonly markers: Markers; readonly owner: Owner },
+): Promise<State | "absent"> {
   const stat = await host.fs.stat(path);
   if (stat === undefined) return "absent";
   const text = stat.kind === "file" ? ((await readBytes(host, path)) ?? "") : "";
@@ -98,7 +105,7 @@ async function observeBlock(host: Host, path: string, markers: Markers): Promise
     block: block === undefined ? "absent" : sha256(block),
     "line-ends": text.includes("\r\n") ? "CRLF" : "LF",
     mode: stat.mode,
-    owner: stat.uid === 0 && stat.gid === 0 ? "root:root" : `${stat.uid}:${stat.gid}`,
+    owner: ownerName(stat, [root, owner]),
   };
 }
 
@@ -134,7 +141,14 @@ export async function blockAsBefore(
   const copy = original.existed ? original.copy : undefined;
   const text = copy === undefined ? "" : ((await readBytes(host, copy)) ?? "");
   const { block } = splitAtBlock(text, options.markers);
-  return [block === undefined ? noLineBlock(options) : blockWith(options, block)];
+  return [block === undefined ? noLineBlock(options) : blockWith({ ...options, ...asKept(original) }, block)];
+}
+
+/** Owner and mode of a file whose block holds a secret, which must not be for everybody when it comes back. */
+function asKept(original: Original): { readonly owner?: Owner; readonly mode?: string } {
+  if (!original.existed || original.mode !== "0640" || original.uid !== 0) return {};
+  const { gid, mode } = original;
+  return { owner: { ...root, group: String(gid), gid }, mode };
 }
 
 /** The text as it was first found, where nothing but our own change of line ends came to it. */

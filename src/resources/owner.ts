@@ -17,7 +17,7 @@ export function ownership(owner: Owner, mode: string): Ownership {
 }
 
 /** `magnum:magnum` where the numbers are those of a known owner, `111:112` where they are not. */
-export function ownerName(stat: FileStat, known: readonly Owner[]): string {
+export function ownerName(stat: Pick<FileStat, "uid" | "gid">, known: readonly Owner[]): string {
   const user = known.find(({ uid }) => uid === stat.uid)?.user ?? String(stat.uid);
   const group = known.find(({ gid }) => gid === stat.gid)?.group ?? String(stat.gid);
   return `${user}:${group}`;

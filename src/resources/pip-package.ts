@@ -1,4 +1,5 @@
 import { type Host, HostFault } from "../host/host.ts";
+import { type Proxies, proxyFor, proxyVariables, showProxy } from "../host/proxy.ts";
 import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import type { Resource, State } from "../reconcile/resource.ts";
 import type { Original, Originals } from "./originals.ts";
@@ -18,6 +19,8 @@ export interface PipPackage {
   readonly python: string;
   /** Simple index to install from; "" for the one that pip is configured with. */
   readonly indexUrl: string;
+  /** Proxies that pip fetches through; directly without them. */
+  readonly proxies?: Proxies;
   /** Runs as the user whose view counts: its command line goes in front. */
   readonly asUser: readonly string[];
   /** The option that sets the version, for messages. */
@@ -100,14 +103,38 @@ function explain(it: PipPackage, output: string): GateState {
       `set one of ${offered.split(", ").slice(-2).join(", ")}`,
     );
   }
+  const { way, ask } = wayTo(it, "is the index reachable?");
   return closed(
     "time",
-    `${it.name} can't be fetched: ${where}: ${pipsError(output)}`,
-    "is the index reachable?",
+    `${it.name} can't be fetched: ${where}: ${withoutLogins(pipsError(output))}${way}`,
+    ask,
   );
 }
 
+/** How the index is reached, in words, and what to ask when it is not. */
+function wayTo(it: PipPackage, ask: string): { readonly way: string; readonly ask: string } {
+  const proxy = proxyOf(it);
+  if (proxy === undefined) return { way: "", ask };
+  return {
+    way: `, through the proxy ${showProxy(proxy)}`,
+    ask: "does the model's proxy let pip through?",
+  };
+}
+
+/** The proxy of the index; of one that pip is configured with, whichever there is. */
+function proxyOf({ indexUrl, proxies }: PipPackage): string | undefined {
+  return indexUrl === "" ? (proxies?.https ?? proxies?.http) : proxyFor(new URL(indexUrl), proxies);
+}
+
+function withoutLogins(text: string): string {
+  return text.replaceAll(/\/\/[^\s/@'"]+@/g, "//...@");
+}
+
 function pipsError(output: string): string {
+  // What a proxy answers is in a warning only; the error is then that there are no versions.
+  const refusal = /Tunnel connection failed: (\d+ [^'")]*)/.exec(output)?.[1];
+  if (refusal !== undefined) return `HTTP ${refusal.trim()}`;
+  if (output.includes("Cannot connect to proxy")) return "it can't be connected to";
   const errors = output.split("\n").filter((line) => line.startsWith("ERROR: "));
   return (errors[0] ?? lastLine(output)).replace("ERROR: ", "");
 }
@@ -124,8 +151,14 @@ async function fetchWheel(host: Host, it: PipPackage): Promise<GateState> {
   const argv = [it.python, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"];
   const network = ["--retries", "1", "--timeout", "15", ...indexArguments(it.indexUrl)];
   const target = ["--dest", staging, "--requirement", `${staging}/requirements.txt`];
-  const result = await host.run([...argv, ...network, ...target], { env: environment, timeoutMs: 180_000 });
-  if (result.timedOut) return closed("time", `fetching ${it.name} took over 180 s`, "is the index slow?");
+  const result = await host.run([...argv, ...network, ...target], {
+    env: { ...environment, ...proxyVariables(it.proxies) },
+    timeoutMs: 180_000,
+  });
+  if (result.timedOut) {
+    const { way, ask } = wayTo(it, "is the index slow?");
+    return closed("time", `fetching ${it.name} took over 180 s${way}`, ask);
+  }
   return result.ok ? open() : explain(it, `${result.stderr}\n${result.stdout}`);
 }
 

@@ -220,6 +220,7 @@ describe("a good configuration is accepted:", () => {
       "default-network-driver": "calico",
       "capi-helm-options": [],
       "openstack-ca": "",
+      "management-no-proxy": true,
       "self-heal": true,
       "self-heal-limit": 5,
       "self-heal-window": 60,

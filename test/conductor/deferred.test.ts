@@ -227,8 +227,7 @@ describe("a service that is down while enable-auto-restarts is false", () => {
     const ending = await reported(healLast(host));
     expect(statusFor(ending)).toEqual({
       status: "blocked",
-      message:
-        "magnum-conductor is down (failed), auto restarts off; next: run the action restart-services",
+      message: "magnum-conductor is down (failed), auto restarts off; next: run the action restart-services",
     });
     expect(restarts(host.commands)).toEqual([]);
   });

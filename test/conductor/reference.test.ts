@@ -58,7 +58,8 @@ describe("docs/reference/gates.md", () => {
       "capi-helm-options": "{octavia_provider: ovn}",
       "openstack-ca": readFileSync(ca, "utf8"),
     };
-    const config = parseConfig(set, kubeconfigText());
+    const proxies = { http: "", https: "http://proxy:3128", no: "" };
+    const config = parseConfig(set, kubeconfigText(), proxies);
     if (!("kubeconfig" in config)) throw new Error("the options of this test are refused");
     const { resources, settleGates = [], exitGates, notes = [] } = desiredState(config, conductorFacts, {});
     const gates = [

@@ -216,6 +216,67 @@ describe("a wheel that can't be had refuses the run", () => {
   });
 });
 
+describe("a wheel through a proxy", () => {
+  const proxies = { http: "http://p:1", https: "http://me:s3cret@p:2", direct: ["a", "b"] };
+  const retrying =
+    "WARNING: Retrying (Retry(total=0)) after connection broken by 'ProxyError('Cannot connect to proxy.',";
+  const nothing = "ERROR: Could not find a version that satisfies the requirement m (from versions: none)";
+
+  async function fetching(refusal: string, indexUrl: string) {
+    const it = machine({ proxies, indexUrl });
+    it.python.refusal = refusal;
+    const [gate] = (await apply(it)).gates;
+    return { ...it, gate };
+  }
+
+  test("is asked for in pip's environment, and not on its command line", async () => {
+    const { python, host } = await fetching(nothing, "");
+    expect(python.environment).toMatchObject({
+      http_proxy: "http://p:1",
+      https_proxy: "http://me:s3cret@p:2",
+      no_proxy: "a,b",
+      PIP_NO_INPUT: "1",
+    });
+    expect(JSON.stringify(host.commands)).not.toContain("s3cret");
+  });
+
+  test.each([
+    [
+      `${retrying} OSError('Tunnel connection failed: 407 Proxy Authentication Required'))': /simple/\n${nothing}`,
+      "HTTP 407 Proxy Authentication Required",
+    ],
+    [
+      `${retrying} NewConnectionError('<x>: Failed: [Errno 111] Connection refused'))': /simple/\n${nothing}`,
+      "it can't be connected to",
+    ],
+    ["OSError: http://me:s3cret@p:2 is odd", "OSError: http://...@p:2 is odd"],
+  ])("that can't be had names the proxy: %s", async (output, why) => {
+    const { gate } = await fetching(output, "https://mirror/simple");
+    expect(gate).toMatchObject({
+      cure: "time",
+      reason: `https://mirror/simple does not give magnum-capi-helm: ${why}, through the proxy http://p:2`,
+      remedy: "does the proxy let pip through? see the model's juju-http-proxy, juju-https-proxy",
+    });
+  });
+
+  test("does not name it for an index that is reached directly", async () => {
+    const { gate } = await fetching(nothing, "https://a/simple");
+    expect(gate).toMatchObject({ reason: expect.not.stringContaining("proxy") });
+  });
+
+  test("that takes too long names the proxy", async () => {
+    const { python, resource } = machine({ proxies });
+    const slow = scriptedHost([
+      (argv) => (argv.includes("download") ? { code: -1, timedOut: true } : undefined),
+      python.program,
+    ]);
+    const report = await reconcile(slow, { resources: [resource], exitGates: [] }, "apply");
+    expect(report.gates).toMatchObject([
+      { reason: "fetching magnum-capi-helm 1.4.0 took over 180 s, through the proxy http://p:2" },
+    ]);
+  });
+});
+
 describe("pip that fails to install", () => {
   test.each([
     [

@@ -47,6 +47,7 @@ const packages = [
   "python3-importlib-metadata",
   "python3-openstackclient",
   "python3-magnumclient",
+  "tinyproxy-bin",
 ];
 
 /** Debian 12 with the Magnum of the runbook's site laid over its packages, and Debian 13 with its own. */

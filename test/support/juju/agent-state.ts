@@ -69,6 +69,13 @@ export interface HookContext {
   readonly action?: ActionContext | null;
 }
 
+/** The proxies that the model's settings give to charms. */
+export interface ModelProxies {
+  readonly "juju-http-proxy"?: string;
+  readonly "juju-https-proxy"?: string;
+  readonly "juju-no-proxy"?: string;
+}
+
 /** All that the controller and the agent know of the unit, in one file that hook commands read and change. */
 export interface AgentState {
   readonly juju: JujuVersion;
@@ -78,6 +85,8 @@ export interface AgentState {
   readonly "model-uuid": string;
   readonly "model-name": string;
   readonly "availability-zone": string;
+  /** The model's juju-http-proxy and its kin; none unless set. */
+  readonly "model-proxies"?: ModelProxies;
   readonly leader: boolean;
   readonly context: HookContext | null;
   /** What the operator set with `juju config`; an option that was never set or was reset is absent. */

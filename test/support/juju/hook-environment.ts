@@ -96,6 +96,7 @@ function contextEnvironment(
   own: Environment,
 ): Environment {
   const old = state.juju === "3.6.28";
+  const proxies = state["model-proxies"] ?? {};
   return [
     ["CHARM_DIR", paths.charm],
     ["JUJU_CHARM_DIR", paths.charm],
@@ -113,12 +114,10 @@ function contextEnvironment(
     ["JUJU_AVAILABILITY_ZONE", state["availability-zone"]],
     ["JUJU_VERSION", state.juju],
     ["CLOUD_API_VERSION", ""],
-    ...empty(
-      "JUJU_CHARM_HTTP_PROXY",
-      "JUJU_CHARM_HTTPS_PROXY",
-      "JUJU_CHARM_FTP_PROXY",
-      "JUJU_CHARM_NO_PROXY",
-    ),
+    ["JUJU_CHARM_HTTP_PROXY", proxies["juju-http-proxy"] ?? ""],
+    ["JUJU_CHARM_HTTPS_PROXY", proxies["juju-https-proxy"] ?? ""],
+    ["JUJU_CHARM_FTP_PROXY", ""],
+    ["JUJU_CHARM_NO_PROXY", proxies["juju-no-proxy"] ?? ""],
     ...(old ? [] : empty(...traceVariables)),
     ...own,
     ["APT_LISTCHANGES_FRONTEND", "none"],

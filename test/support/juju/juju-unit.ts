@@ -1,4 +1,5 @@
 import { type ActionResult, ActionRunner } from "./action-runner.ts";
+import type { ModelProxies } from "./agent-state.ts";
 import { AgentStore } from "./agent-store.ts";
 import type { HookCall } from "./call-record.ts";
 import { type Charm, readCharm, type Scalar } from "./charm.ts";
@@ -122,6 +123,10 @@ export class JujuUnit implements Unit {
 
   async addSecret(content: Readonly<Record<string, string>>): Promise<string> {
     return addSecret(this.#store, content);
+  }
+
+  async modelConfig(proxies: ModelProxies): Promise<void> {
+    this.#store.change(() => ({ "model-proxies": proxies }));
   }
 
   async grantSecret(uri: string): Promise<void> {

@@ -90,6 +90,18 @@ describe.each(["3.6.28", "4.0.15"] as const)("the environment of a hook of Juju 
     expect(usual(stdout, jujuDir)).toBe(line === undefined ? "no recorded line" : expected(line));
   });
 
+  it("has the model's proxies where it has any, and a change of them runs no hook", async () => {
+    const { unit } = await temporaryUnit(shows, { application: "magnum-capi-helm", juju });
+    await unit.deploy();
+    const calls = (await unit.calls()).length;
+    await unit.modelConfig({ "juju-https-proxy": "http://p:1", "juju-no-proxy": "a,b" });
+    expect((await unit.calls()).length).toBe(calls);
+    const { stdout } = await unit.runHook("update-status");
+    expect(stdout).toMatch(
+      /^JUJU_CHARM_HTTP_PROXY=\nJUJU_CHARM_HTTPS_PROXY=http:\/\/p:1\nJUJU_CHARM_FTP_PROXY=\nJUJU_CHARM_NO_PROXY=a,b$/m,
+    );
+  });
+
   it("has no label of a secret that was read without one", async () => {
     const { unit, jujuDir } = await temporaryUnit(script.replace(" --label kubeconfig", ""), {
       application: "magnum-capi-helm",

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import type { ActionResult } from "./action-runner.ts";
-import { type JujuVersion, newAgentState } from "./agent-state.ts";
+import { type JujuVersion, type ModelProxies, newAgentState } from "./agent-state.ts";
 import type { HookCall } from "./call-record.ts";
 import { readCharm, readSettings, type Scalar } from "./charm.ts";
 import { effectiveConfig } from "./charm-options.ts";
@@ -71,6 +71,8 @@ export interface Unit {
   startAgent(): Promise<void>;
   /** `juju config`: undefined resets an option. Throws Juju's text for a wrong name or value, with nothing set. */
   configure(changes: Readonly<Record<string, Scalar | undefined>>): Promise<HookResult>;
+  /** `juju model-config` of the proxies, all of them at once. Juju runs no hook for it. */
+  modelConfig(proxies: ModelProxies): Promise<void>;
   /** `juju add-secret`; returns the secret's address. The unit may not read it yet. */
   addSecret(content: Readonly<Record<string, string>>): Promise<string>;
   grantSecret(uri: string): Promise<void>;

@@ -43,7 +43,8 @@ export async function conductorMachine(options: MachineOptions = {}) {
   };
   const start = async (host: Host, name: string, pid: number) => {
     const defaults = name === names.conductor ? paths.conductorDefaults : paths.apiDefaults;
-    await writeProcess(host, pid, await daemonWords(host, defaults), await daemonPath(host));
+    const environment = [`PATH=${await daemonPath(host)}`, ...(await exported(host, defaults))];
+    await writeProcess(host, pid, await daemonWords(host, defaults), environment);
     const end = faults.atStart(name);
     dying.delete(name);
     if (end === "crashes") Object.assign(services[name] ?? {}, crashed);
@@ -60,6 +61,7 @@ export async function conductorMachine(options: MachineOptions = {}) {
       emptyLog,
       python.program,
       findHelm,
+      printEnvironment,
       packageTar(python),
       fakeTar,
       fakeHelm,
@@ -131,12 +133,36 @@ async function daemonPath(host: Host, defaults: string = paths.conductorDefaults
   return more === undefined ? initPath : `${initPath}:${more}`;
 }
 
-async function writeProcess(host: Host, pid: number, words: readonly string[], path: string): Promise<void> {
+/** What a file of defaults exports; the last of several of one name counts, as in a shell. */
+async function exported(host: Host, defaults: string): Promise<readonly string[]> {
+  const text = (await readText(host.fs, defaults)) ?? "";
+  const lines = [...text.matchAll(/^export (\w+)='(.*)'$/gm)];
+  const values = Object.fromEntries(lines.map(([, name = "", value = ""]) => [name, value]));
+  return Object.entries(values).map(([name, value]) => `${name}=${value}`);
+}
+
+/** A shell that prints what the daemon's environment would be. */
+const printEnvironment: Program = async (argv, _options, host) => {
+  const [shell, flag, script = ""] = withoutUser(argv);
+  if (shell !== "sh" || flag !== "-c" || !script.includes("exec env -0")) return undefined;
+  const defaults = /(\S+\/magnum-conductor);/.exec(script)?.[1] ?? "";
+  return { stdout: (await exported(host, defaults)).map((it) => `${it}\0`).join("") };
+};
+
+async function writeProcess(
+  host: Host,
+  pid: number,
+  words: readonly string[],
+  environment: readonly string[],
+): Promise<void> {
   const owner = { uid: 0, gid: 0 };
   const command = ["/usr/bin/python3", paths.conductorProgram, ...words];
   await host.fs.makeDirectory(`/proc/${pid}/task/${pid}`, { ...owner, mode: "0755" });
   await host.fs.write(`/proc/${pid}/cmdline`, `${command.join("\0")}\0`, { ...owner, mode: "0444" });
-  await host.fs.write(`/proc/${pid}/environ`, `LANG=C\0PATH=${path}\0`, { ...owner, mode: "0400" });
+  await host.fs.write(`/proc/${pid}/environ`, `${["LANG=C", ...environment].join("\0")}\0`, {
+    ...owner,
+    mode: "0400",
+  });
   await host.fs.write(`/proc/${pid}/task/${pid}/children`, `${pid + 5000} ${pid + 5001} `, {
     ...owner,
     mode: "0444",

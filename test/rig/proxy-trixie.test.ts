@@ -1,0 +1,3 @@
+import { proxyTests } from "./proxy.ts";
+
+proxyTests("trixie");
