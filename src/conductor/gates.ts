@@ -230,12 +230,8 @@ export function conductorProxiesGate(
       const { stdout } = await host.run(argv, { timeoutMs: 15_000 });
       const missing = firstMissing(stdout, wanted);
       if (missing === undefined) return open();
-      const reason = `${services.conductor} would be started with another ${missing} than the model's`;
-      return closed(
-        "operator",
-        reason,
-        `take ${missing} out of ${paths.conductorDefaults}, outside the block`,
-      );
+      const reason = `the conductor would get another ${missing}`;
+      return closed("operator", reason, `take it out of ${paths.conductorDefaults}`);
     },
   };
 }

@@ -12,8 +12,8 @@ export function optionNotes(config: Config): readonly Gate[] {
     title: "the driver knows all of capi-helm-options",
     check: async () => {
       if (unknown.length === 0) return open();
-      const reason = `driver ${version} does not know ${unknown.join(", ")} of capi-helm-options: left out`;
-      return closed("note", reason, "take them out, or set driver-version");
+      const reason = `capi-helm-options: driver ${version} does not know ${unknown.join(", ")}`;
+      return closed("note", reason, "take it out of capi-helm-options");
     },
   };
   const valid: Gate = {

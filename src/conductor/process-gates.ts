@@ -128,7 +128,7 @@ export function liveGate(
       const environment = (await readText(host.fs, `/proc/${mainPid}/environ`)) ?? "";
       const missing = firstMissing(environment, proxies);
       if (missing !== undefined) {
-        const reason = `the running conductor has another ${missing} than the model's`;
+        const reason = `the conductor has another ${missing} than the model`;
         return closed("operator", reason, "systemctl restart magnum-conductor");
       }
       const path =

@@ -41,8 +41,8 @@ export function hasProxy(told: ModelProxies | undefined): told is ModelProxies {
 /** What can't be taken of the model's proxies: they end up in a file that a shell reads. Pure. */
 export function judgeProxies(told: ModelProxies | undefined): readonly ProxyFinding[] {
   if (!hasProxy(told)) return [];
-  const url = "http://[USER:PASSWORD@]HOST:PORT, specials in a login as %XX";
-  const list = "names, domains, addresses and networks with commas and no spaces between them";
+  const url = "http://HOST:PORT";
+  const list = "a list without spaces";
   const findings = [
     { setting: "juju-http-proxy", good: isProxy(told.http), accepted: url, value: "URL" },
     { setting: "juju-https-proxy", good: isProxy(told.https), accepted: url, value: "URL" },

@@ -87,8 +87,12 @@ function indexArguments(indexUrl: string): readonly string[] {
   return ["--index-url", indexUrl, ...plain];
 }
 
+function indexOf({ indexUrl }: PipPackage): string {
+  return indexUrl === "" ? "the configured package index" : indexUrl;
+}
+
 function explain(it: PipPackage, output: string): GateState {
-  const where = it.indexUrl === "" ? "the configured package index" : it.indexUrl;
+  const where = indexOf(it);
   if (output.includes("No module named pip")) {
     return closed("operator", `${it.python} has no pip`, "apt-get install python3-pip");
   }
@@ -157,7 +161,7 @@ async function fetchWheel(host: Host, it: PipPackage): Promise<GateState> {
   });
   if (result.timedOut) {
     const { way, ask } = wayTo(it, "is the index slow?");
-    return closed("time", `fetching ${it.name} took over 180 s${way}`, ask);
+    return closed("time", `fetching ${it.name} took over 180 s: ${indexOf(it)}${way}`, ask);
   }
   return result.ok ? open() : explain(it, `${result.stderr}\n${result.stdout}`);
 }

@@ -117,7 +117,7 @@ describe("a change while enable-auto-restarts is false", () => {
     expect(statusFor(ending)).toEqual(note);
     expect(gateOf(ending, "magnum-conductor-live")).toMatchObject({
       state: "not checked",
-      reason: "its restart is deferred: the running conductor has no --config-dir",
+      reason: "its restart is deferred: magnum-conductor runs without --config-dir",
     });
     await restartByHand(host);
     const after = await reported(apply(host, wish(deferring)));
@@ -238,7 +238,7 @@ describe("a service that is down while enable-auto-restarts is false", () => {
     const ending = await reported(apply(host, wish(newChart)));
     expect(ending.hold).toBeUndefined();
     expect(await committedWish(host)).toMatchObject(wish(newChart));
-    expect(statusFor(ending).message).toMatch(/^magnum-api is not running \(failed\)/);
+    expect(statusFor(ending).message).toMatch(/^magnum-api is down \(failed\)/);
   });
 
   test("is told as stopped, or as masked, where it is that", async () => {

@@ -108,7 +108,7 @@ describe("capi-helm-options", () => {
     const [note] = optionNotes(accepted(options));
     expect(await note?.check(memoryHost(), () => {})).toMatchObject({
       cure: "note",
-      reason: "driver 1.3.0 does not know octavia_provider of capi-helm-options: left out",
+      reason: "capi-helm-options: driver 1.3.0 does not know octavia_provider",
     });
   });
 

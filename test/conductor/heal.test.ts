@@ -215,7 +215,8 @@ describe("two runs at once", () => {
       reported(apply(alone, wish())),
       reported(apply(alone, wish())),
     ]);
-    expect(first.report.outcomes.every(({ outcome }) => outcome === "changed")).toBe(true);
+    const made = first.report.outcomes.filter(({ id }) => id !== `file:${paths.openstackCa}`);
+    expect(made.every(({ outcome }) => outcome === "changed")).toBe(true);
     expect(second.report.outcomes.every(({ outcome }) => outcome === "unchanged")).toBe(true);
     expect(restarts(host.commands)).toEqual(["magnum-conductor", "magnum-api"]);
   });

@@ -11,7 +11,9 @@ const page = readFileSync(join(root, "docs/reference/statuses.md"), "utf8");
 const typical: Readonly<Record<string, string>> = {
   APP: "magnum-capi-helm",
   ARCH: "x86_64",
+  CN: "CN=Example Root CA",
   CODE: "ENOSPC",
+  DAY: "2026-01-31",
   DEBIAN: "python3-magnum-capi-helm",
   DEFAULTS: "/etc/default/magnum-conductor",
   DROPIN: "override.conf",
@@ -35,6 +37,7 @@ const typical: Readonly<Record<string, string>> = {
   STEP: "journalctl -u magnum-api -n 50",
   TEXT: "sh: not found",
   TIME: "12:00:05",
+  VARIABLE: "https_proxy",
   UNIT: "magnum-capi-helm-watch.path",
   VERSION: "1.4.0",
   WHAT: "/etc/magnum/kubeconfig",

@@ -205,7 +205,7 @@ describe("a wheel that can't be had refuses the run", () => {
     ]);
     const report = await reconcile(host, { resources: [resource], exitGates: [] }, "apply");
     expect(report.gates).toMatchObject([
-      { state: "closed", cure: "time", reason: "fetching magnum-capi-helm took over 180 s" },
+      { state: "closed", cure: "time", reason: "fetching magnum-capi-helm took over 180 s: the configured package index" },
     ]);
   });
 
@@ -254,8 +254,8 @@ describe("a wheel through a proxy", () => {
     const { gate } = await fetching(output, "https://mirror/simple");
     expect(gate).toMatchObject({
       cure: "time",
-      reason: `https://mirror/simple does not give magnum-capi-helm: ${why}, through the proxy http://p:2`,
-      remedy: "does the proxy let pip through? see the model's juju-http-proxy, juju-https-proxy",
+      reason: `magnum-capi-helm can't be fetched: https://mirror/simple: ${why}, through the proxy http://p:2`,
+      remedy: "does the model's proxy let pip through?",
     });
   });
 
@@ -272,7 +272,7 @@ describe("a wheel through a proxy", () => {
     ]);
     const report = await reconcile(slow, { resources: [resource], exitGates: [] }, "apply");
     expect(report.gates).toMatchObject([
-      { reason: "fetching magnum-capi-helm 1.4.0 took over 180 s, through the proxy http://p:2" },
+      { reason: expect.stringMatching(/^fetching magnum-capi-helm took over 180 s: .*, through the proxy http:\/\/p:2$/) },
     ]);
   });
 });
