@@ -1,40 +1,21 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { execa } from "execa";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { buildCharm } from "../../build/build.ts";
 import { hostArch } from "../../build/node-binary.ts";
 import type { HealRecord } from "../../src/conductor/heal-log.ts";
-import { localMachine } from "../support/juju/local-machine.ts";
-import type { Machine } from "../support/juju/machine.ts";
 import { createUnit, type Unit } from "../support/juju/unit.ts";
 import { kubeconfigText, secrets } from "../support/kubeconfigs.ts";
+import { bareMachine, canIsolate, makeWorkspace } from "./bare-machine.ts";
 
 let workspace: string;
 let charm: string;
 let isIsolated: boolean;
 let it: Unit;
 
-/** A command with folders of the test in the place of this host's /var/lib and /run. */
-function isolated(argv: readonly string[]): readonly string[] {
-  const bind = 'mount --bind "$1/lib" /var/lib && mount --bind "$1/run" /run && shift && exec "$@"';
-  return ["unshare", "--map-root-user", "--mount", "sh", "-c", bind, "sh", workspace, ...argv];
-}
-
-/** This host as a machine that is no conductor, and on which nothing of the test is left. */
-function bareMachine(): Machine {
-  const local = localMachine();
-  return {
-    root: "/",
-    spawn: (argv, options) => local.spawn(isolated(argv), options),
-    exec: (argv, options) => local.exec(isolated(argv), options),
-  };
-}
-
 async function deployed(): Promise<Unit> {
   const jujuDir = join(workspace, "juju");
-  const made = await createUnit(bareMachine(), { charm, jujuDir, hookTimeoutMs: 60_000 });
+  const made = await createUnit(bareMachine(workspace), { charm, jujuDir, hookTimeoutMs: 60_000 });
   await made.deploy();
   const uri = await made.addSecret({ kubeconfig: kubeconfigText() });
   await made.grantSecret(uri);
@@ -43,11 +24,9 @@ async function deployed(): Promise<Unit> {
 }
 
 beforeAll(async () => {
-  workspace = await mkdtemp(join(tmpdir(), "magnum-capi-helm-"));
-  for (const name of ["lib", "run"]) await mkdir(join(workspace, name));
+  workspace = await makeWorkspace();
   charm = (await buildCharm({ arch: hostArch() ?? "amd64", out: join(workspace, "dist") })).path;
-  const [command = "", ...words] = isolated(["true"]);
-  isIsolated = (await execa(command, words, { reject: false, timeout: 20_000 })).exitCode === 0;
+  isIsolated = await canIsolate(workspace);
   if (isIsolated) it = await deployed();
 });
 
