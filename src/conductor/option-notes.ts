@@ -13,7 +13,7 @@ export function optionNotes(config: Config): readonly Gate[] {
     check: async () => {
       if (unknown.length === 0) return open();
       const reason = `capi-helm-options: driver ${version} does not know ${unknown.join(", ")}`;
-      return closed("note", reason, "take it out of capi-helm-options");
+      return closed("note", reason, "take it out");
     },
   };
   const valid: Gate = {

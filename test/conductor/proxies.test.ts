@@ -226,7 +226,7 @@ describe("a conductor", () => {
       source: "conductor-proxies",
       cure: "operator",
       reason: "the conductor would get another http_proxy",
-      remedy: "take http_proxy out of /etc/default/magnum-conductor, outside the block",
+      remedy: "take it out of /etc/default/magnum-conductor",
     });
     expect(await defaultsOf(host)).toBe(own);
     expect((await committedWish(host))?.proxies).toBeUndefined();

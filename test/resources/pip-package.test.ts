@@ -205,7 +205,11 @@ describe("a wheel that can't be had refuses the run", () => {
     ]);
     const report = await reconcile(host, { resources: [resource], exitGates: [] }, "apply");
     expect(report.gates).toMatchObject([
-      { state: "closed", cure: "time", reason: "fetching magnum-capi-helm took over 180 s: the configured package index" },
+      {
+        state: "closed",
+        cure: "time",
+        reason: "fetching magnum-capi-helm took over 180 s: the configured package index",
+      },
     ]);
   });
 
@@ -272,7 +276,11 @@ describe("a wheel through a proxy", () => {
     ]);
     const report = await reconcile(slow, { resources: [resource], exitGates: [] }, "apply");
     expect(report.gates).toMatchObject([
-      { reason: expect.stringMatching(/^fetching magnum-capi-helm took over 180 s: .*, through the proxy http:\/\/p:2$/) },
+      {
+        reason: expect.stringMatching(
+          /^fetching magnum-capi-helm took over 180 s: .*, through the proxy http:\/\/p:2$/,
+        ),
+      },
     ]);
   });
 });
