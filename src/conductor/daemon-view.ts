@@ -39,8 +39,8 @@ export async function viewAsDaemon(
   // stevedore would remember the staged drivers in the daemon's home.
   const packages = staged ? [`PYTHONPATH=${roots.packages}`, `XDG_CACHE_HOME=${roots.packages}/none`] : [];
   const argv = [...asDaemon(unit, undefined, packages), unit.python, "-", request];
-  const result = await host.run(argv, { input: program, timeoutMs: 60_000 });
+  const result = await host.run(argv, { input: program, timeoutMs: 120_000 });
   if (result.ok) return JSON.parse(result.stdout.trim().split("\n").at(-1) ?? "") as DaemonView;
-  if (result.timedOut) return { drivers: [], options: {}, configError: "no answer within 60 s", late: true };
+  if (result.timedOut) return { drivers: [], options: {}, configError: "no answer within 120 s", late: true };
   return { drivers: [], options: {}, configError: result.stderr.trim().split("\n").at(-1) ?? "" };
 }

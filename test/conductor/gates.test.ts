@@ -242,7 +242,7 @@ describe("what the daemons see", () => {
 
   test("closes the gates for a while when it gives no answer in time", async () => {
     const results = await machine({ code: -1, timedOut: true }).judged();
-    const late = { state: "closed", cure: "time", reason: "Magnum's own Python gave no answer within 60 s" };
+    const late = { state: "closed", cure: "time", reason: "Magnum's own Python gave no answer within 120 s" };
     expect(results).toMatchObject([late, late, late]);
   });
 });
