@@ -46,7 +46,7 @@ export default defineConfig({
           ...shared,
           name: "rig",
           // More than there are cores: most of a rig test is waiting for services to prove that they stay up.
-          maxWorkers: 7,
+          maxWorkers: 5,
           // Of the tests of one file that run side by side: each has a conductor of its own.
           maxConcurrency: 2,
           sequence: { groupOrder: 2 },
