@@ -69,6 +69,14 @@ const step: fc.Arbitrary<Step> = fc.record({
   kill: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 45 })),
 });
 
+/** A conductor that had failed is left so at removal: it is its principal's again, which starts it. */
+async function removal({ host: living, services }: Machine, host: Host): Promise<void> {
+  await undo(host, "apply");
+  const isGone = (await living.fs.stat(paths.state)) === undefined;
+  if (isGone && services["magnum-conductor"]?.active === "failed")
+    await living.run(["systemctl", "restart", "magnum-conductor"], { timeoutMs: 100_000 });
+}
+
 /** Runs one step of a history with what is wanted before it; gives what is wanted after it. */
 async function take(machine: Machine, wanted: Wish, it: Step): Promise<Wish> {
   const host: Host = it.kill === 0 ? machine.host : dyingHost(machine.host, it.kill);
@@ -80,7 +88,7 @@ async function take(machine: Machine, wanted: Wish, it: Step): Promise<Wish> {
     watch: () => healLast(host),
     rollback: () => rollback(host, it.target === "previous" ? it.target : { driver: it.target }),
     drift: () => drifts[it.drift]?.(machine),
-    remove: () => undo(host, "apply"),
+    remove: () => removal(machine, host),
   };
   try {
     await runs[it.do]();
