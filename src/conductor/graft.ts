@@ -160,7 +160,10 @@ async function applyAlone(host: Host, wish: Wish, options: ApplyOptions): Promis
   if (there.end !== "ready") return there;
   // Another release of the charm would make something else of it, which is the change that is held back.
   if (!isAsRendered(kept, there.config)) return { end: "held", hold };
-  return { ...(await bringAbout(host, { ...kept, ...placementOf(wish) }, there, options)), hold };
+  const end = await bringAbout(host, { ...kept, ...placementOf(wish) }, there, options);
+  // A change that was cut short may have been committed on the way, which ends every hold.
+  if ((await readHold(host)) === undefined) await writeHold(host, hold);
+  return { ...end, hold };
 }
 
 function isAsRendered({ rendered }: Wish, config: Config): boolean {

@@ -134,6 +134,28 @@ async function expectInForce(host: Host, { hold, report }: Reported, wanted: Wis
   ).toEqual([]);
 }
 
+const nothing: Step = { do: "hook", wish: 0, drift: "", target: "", kill: 0 };
+
+/** Histories that once ended badly. */
+const found: [Step[], "1.2.0" | "none"][] = [
+  [
+    [
+      { ...nothing, do: "drift", drift: "the conductor" },
+      { ...nothing, do: "configure", wish: 3, kill: 1 },
+      { ...nothing, do: "remove" },
+      { ...nothing, do: "apply" },
+    ],
+    "1.2.0",
+  ],
+  [
+    [
+      { ...nothing, do: "rollback", target: "1.2.0" },
+      { ...nothing, do: "rollback", target: "previous", kill: 16 },
+    ],
+    "none",
+  ],
+];
+
 describe("any history of options, drift, kills, rollbacks and removals", () => {
   test("ends, after one quiet run, in line with what is wanted or with what is held", async () => {
     const runs = Number(process.env["HISTORIES"] ?? 40);
@@ -151,7 +173,7 @@ describe("any history of options, drift, kills, rollbacks and removals", () => {
           await expectSettled(machine, wanted);
         },
       ),
-      { numRuns: runs },
+      { numRuns: runs, examples: found },
     );
   });
 });
