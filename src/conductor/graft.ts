@@ -163,7 +163,10 @@ async function applyAlone(host: Host, wish: Wish, options: ApplyOptions): Promis
   // What is in force is healed, but the latest word on restarts holds.
   const restarts = at.config["enable-auto-restarts"];
   const latest = { ...there, config: { ...there.config, "enable-auto-restarts": restarts } };
-  return { ...(await bringAbout(host, { ...kept, ...placementOf(wish) }, latest, options)), hold };
+  const end = await bringAbout(host, { ...kept, ...placementOf(wish) }, latest, options);
+  // A change that was cut short may have been committed on the way, which ends every hold.
+  if ((await readHold(host)) === undefined) await writeHold(host, hold);
+  return { ...end, hold };
 }
 
 function isAsRendered({ rendered }: Wish, config: Config): boolean {
