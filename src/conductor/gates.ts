@@ -134,7 +134,8 @@ function judgeOptions(view: DaemonView, options: readonly DaemonOption[], ours: 
   const late = isLate(view);
   if (late !== undefined) return late;
   if (view.configError !== undefined) {
-    return closed("operator", view.configError, "look below /etc/magnum");
+    // What kind of error Python calls it takes the place of the file in a status.
+    return closed("operator", view.configError.replace(/^ConfigFile\w*Error: /, ""), "repair it");
   }
   const first = options.map((it) => judgeOption(view, it, ours)).find(({ state }) => state === "closed");
   return first ?? open(`${options.length} options out of ${paths.dropIn}`);
@@ -143,9 +144,11 @@ function judgeOptions(view: DaemonView, options: readonly DaemonOption[], ours: 
 function judgeDrivers(view: DaemonView): GateState {
   const late = isLate(view);
   if (late !== undefined) return late;
-  const error = view.configError ?? view.driverError;
-  if (error !== undefined)
-    return closed("operator", `Magnum can't load its drivers: ${error}`, "capi-graft plan");
+  // The gate on the options tells of it.
+  if (view.configError !== undefined)
+    return { state: "not checked", reason: "the daemon would not start with its configuration" };
+  if (view.driverError !== undefined)
+    return closed("operator", `Magnum can't load its drivers: ${view.driverError}`, "capi-graft plan");
   if (view.drivers.includes(driverEntryPoint.name)) return open(view.drivers.join(", "));
   return closed("operator", `Magnum does not list ${driverEntryPoint.name}`, "capi-graft plan");
 }

@@ -3,12 +3,19 @@ import type { Config } from "./config.ts";
 import { leftOut } from "./driver-values.ts";
 import { endedCertificates } from "./openstack-ca.ts";
 
+const ids = { known: "driver-options-known", valid: "openstack-ca-valid" } as const;
+
+/** Whether a trouble of this name is a note on an option, which stays until somebody changes that option. Pure. */
+export function isOptionNote(source: string): boolean {
+  return source === ids.known || source === ids.valid;
+}
+
 /** Notes on options that are accepted, but do less than they say; none for options that are not set. */
 export function optionNotes(config: Config): readonly Gate[] {
   const { "driver-version": version, "capi-helm-options": settings, "openstack-ca": pem } = config;
   const unknown = leftOut(settings, version);
   const known: Gate = {
-    id: "driver-options-known",
+    id: ids.known,
     title: "the driver knows all of capi-helm-options",
     check: async () => {
       if (unknown.length === 0) return open();
@@ -17,7 +24,7 @@ export function optionNotes(config: Config): readonly Gate[] {
     },
   };
   const valid: Gate = {
-    id: "openstack-ca-valid",
+    id: ids.valid,
     title: "no certificate of openstack-ca has ended",
     check: async (host) => {
       const ended = endedCertificates(pem, host.now());

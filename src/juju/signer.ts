@@ -3,6 +3,7 @@ import type { Config } from "../conductor/config.ts";
 import { isDeferral } from "../conductor/deferred.ts";
 import type { Ending } from "../conductor/graft.ts";
 import { fuseOf } from "../conductor/heal.ts";
+import { isOptionNote } from "../conductor/option-notes.ts";
 import { paths } from "../conductor/paths.ts";
 import { secondLookAt } from "../conductor/probation.ts";
 import { parseSignature, type Signature, takeSignature } from "../conductor/signature.ts";
@@ -67,7 +68,7 @@ async function write(host: Host, taken: Signature): Promise<void> {
 
 /** Whether a note stays until somebody comes: to look again sooner would find the same. */
 function isStanding(source: string): boolean {
-  return source.startsWith("leftover-") || isDeferral(source);
+  return source.startsWith("leftover-") || isDeferral(source) || isOptionNote(source);
 }
 
 /** Writes the signature at the end of a look, of a unit in line or not: the next one then sees whether anything changed. */

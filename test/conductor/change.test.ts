@@ -92,8 +92,8 @@ describe("a change that the staged proof refuses", () => {
     [
       "a later drop-in that breaks parsing",
       ({ host }) => host.fs.write(`${paths.dropInDirectory}/99-site.conf`, "nonsense\n", root),
-      "driver-enumerated",
-      `Magnum can't load its drivers: ConfigFileParseError: Failed to parse ${paths.dropInDirectory}/99-site.conf: line 1 is no option: nonsense`,
+      "magnum-conductor-options",
+      `Failed to parse ${paths.dropInDirectory}/99-site.conf: line 1 is no option: nonsense`,
     ],
     [
       "a later drop-in that sets our option",

@@ -46,6 +46,18 @@ describe("the signature after a look", () => {
     expect(await lastSignature(host)).toMatchObject({ inLine: true, takenAt, ...origin });
   });
 
+  test.each(["leftover-helm", "magnum-conductor-restart-deferred", "openstack-ca-valid"])(
+    "of a unit in line but for the standing note %s is that of one in line",
+    async (id) => {
+      const { host, ending } = await inLine();
+      const { settled, keep: end } = signer(host, origin, "/charm");
+      await settled(ending.config, ending.unit);
+      const note = { ...closed, id, cure: "note" } as const;
+      await end({ ...ending, report: { ...ending.report, gates: [note] } });
+      expect(await lastSignature(host)).toMatchObject({ inLine: true });
+    },
+  );
+
   test("of one that is not in line says when to look again: after 1 minute, then 2, 4, 5 and 5", async () => {
     const { host, ending } = await inLine();
     const waits: number[] = [];
