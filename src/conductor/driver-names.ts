@@ -40,8 +40,7 @@ export function unknownName(name: string, section?: DriverSection): string | und
   if (Object.hasOwn(ownedOptions, name)) return `the charm's option ${ownedOptions[name]} for it`;
   if (Object.hasOwn(unreadOptions, name))
     return `${unreadOptions[name]} instead: the driver never reads ${name}`;
-  if (!driverOptionNames.includes(name))
-    return `a name that the driver reads; the nearest is ${nearest(name)}`;
+  if (!driverOptionNames.includes(name)) return `a name of the driver; the nearest is ${nearest(name)}`;
   if (section === undefined || isInSection(name, section)) return undefined;
   return `${name} outside of ${section}, where the driver has no such option`;
 }

@@ -47,11 +47,7 @@ describe("capi-helm-options is refused, with what is wrong and what is accepted:
     ["octavia_provider: a\u0000", "octavia_provider: a\\u0000", "a value without control characters"],
     ["octavia_provider: \u00e4", "octavia_provider: \\u00e4", "ASCII only"],
     ["x".repeat(1_000_000), "1000000 characters", "at most 16384 characters"],
-    [
-      "octavia_provder: ovn",
-      "octavia_provder",
-      "a name that the driver reads; the nearest is octavia_provider",
-    ],
+    ["octavia_provder: ovn", "octavia_provder", "a name of the driver; the nearest is octavia_provider"],
     ["helm_chart_name: x", "helm_chart_name", "the charm's option chart-name for it"],
     ["kubeconfig_file: /x", "kubeconfig_file", "the charm's option kubeconfig for it"],
     [

@@ -58,7 +58,7 @@ export function refusalTests(recipe: RecipeName): void {
       ["api-resources", "null", `api-resources: null; accepted: ${map}`],
       ["api-resources", '{"Machine": {},}', `api-resources: {"Machine": {},}; accepted: ${map}`],
       ["api-resources", '{"Pod": {}}', "Pod is no kind of the driver: Cluster, OpenstackCluster"],
-      ["api-resources", '{"cluster": {}}', "cluster is no kind of the driver: Cluster, OpenstackCluster"],
+      ["api-resources", '{"cluster": {}}', "accepted: cluster is no kind of the driver: "],
       ["api-resources", '{"Cluster":{"api_version":"cluster.x-k8s.io/v1beta2"}}', trap("Cluster")],
       [
         "api-resources",
@@ -97,6 +97,22 @@ export function refusalTests(recipe: RecipeName): void {
         `driver-index-url: https://...@index...; accepted: empty, or ${url}`,
       ],
       ["chart-repository", "file:///etc", `chart-repository: file:///etc; accepted: empty, or ${url}`],
+      [
+        "capi-helm-options",
+        "{octavia_provder: ovn}",
+        "capi-helm-options: octavia_provder; accepted: a name of the driver; the nearest is octavia_pr",
+      ],
+      ["capi-helm-options", "{kubeconfig_file: /x}", "accepted: the charm's option kubeconfig for it"],
+      [
+        "capi-helm-options",
+        "{a: &a 1, b: *a}",
+        "accepted: YAML without anchors, aliases, tags and directives",
+      ],
+      [
+        "openstack-ca",
+        "no certificate",
+        "openstack-ca: no certificate; accepted: empty, or certificates in PEM",
+      ],
       ["default-network-driver", "flannel", "default-network-driver: flannel; accepted: calico or cilium"],
       ["default-network-driver", "calico\u0007", "default-network-driver: calico"],
     ])("%s=%j is refused", async (option, value, message) => {
