@@ -115,7 +115,7 @@ export function worldTests(recipe: RecipeName): void {
       const { status, message } = await statusAfterHook();
       expect([status, message]).toEqual([
         "blocked",
-        expect.stringContaining(`failed to write ${note}: EISDIR`),
+        expect.stringContaining("failed to write signature.json: EISDIR"),
       ]);
       await sh(site.conductor, `rmdir ${note}`);
       expect(await statusAfterHook()).toEqual({ status: "active", message: "Unit is ready" });
