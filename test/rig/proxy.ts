@@ -93,12 +93,14 @@ export function proxyTests(recipe: RecipeName): void {
       await site.unit.runHook("update-status");
     });
 
-    it("where it is gone, a change waits with its name, and nothing changes", async () => {
+    it("where it is gone, a change waits, the log has its name, and nothing changes", async () => {
       await sh(site.conductor, "systemctl stop rig-proxy");
       await site.unit.configure({ "driver-version": "1.3.0" });
       const { status, message } = await site.unit.status();
       expect(status).toBe("waiting");
-      expect(message).toContain(`through the proxy ${proxy}`);
+      expect(message).toContain("does the model's proxy let pip through?");
+      const told = (await site.unit.log()).map((line) => line.message);
+      expect(told.join("\n")).toContain(`through the proxy ${proxy}`);
       expect(await site.unit.workloadVersion()).toBe("1.4.0");
       await site.unit.configure({ "driver-version": undefined });
     });
