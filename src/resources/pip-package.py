@@ -15,8 +15,10 @@ import re
 
 def damaged(distribution):
     """Files that are missing or whose bytes are not those that the package's RECORD lists."""
-    names = []
-    for entry in distribution.files or []:
+    files = distribution.files or []
+    # pip adds this one when it writes RECORD anew, which it does last: without it an installation was cut off.
+    names = [] if not files or any(entry.name == "INSTALLER" for entry in files) else ["INSTALLER"]
+    for entry in files:
         if entry.hash is None:
             continue
         try:

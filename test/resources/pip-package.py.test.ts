@@ -19,6 +19,7 @@ async function installed(): Promise<string> {
   const files: Record<string, string> = {
     "fake_driver/__init__.py": "",
     "fake_driver/driver.py": "raise SystemExit('never imported')\n",
+    [`${info}/INSTALLER`]: "pip\n",
     [`${info}/METADATA`]: "Metadata-Version: 2.1\nName: fake-driver\nVersion: 1.4.0\n",
     [`${info}/entry_points.txt`]: "[magnum.drivers]\nk8s_fake_v1 = fake_driver.driver:Driver\n",
   };
@@ -57,6 +58,7 @@ describe("what a Python sees of a package", () => {
       files: [
         "fake_driver/__init__.py",
         "fake_driver/driver.py",
+        `${info}/INSTALLER`,
         `${info}/METADATA`,
         `${info}/entry_points.txt`,
         "fake_driver/__pycache__/driver.pyc",
@@ -80,6 +82,14 @@ describe("what a Python sees of a package", () => {
     await writeFile(join(folder, "fake_driver/driver.py"), "changed\n");
     await rm(join(folder, "fake_driver/__init__.py"));
     expect((await look(folder))?.["damaged"]).toEqual(["fake_driver/__init__.py", "fake_driver/driver.py"]);
+  });
+
+  test("is that an installation was cut off before pip wrote the list of files anew", async () => {
+    const folder = await installed();
+    const record = join(folder, info, "RECORD");
+    const lines = (await readFile(record, "utf8")).split("\n");
+    await writeFile(record, lines.filter((line) => !line.includes("INSTALLER")).join("\n"));
+    expect((await look(folder))?.["damaged"]).toEqual(["INSTALLER"]);
   });
 
   test("changes its identity when it is installed again with the same bytes", async () => {
