@@ -164,7 +164,9 @@ const found: [Step[], "1.2.0" | "none"][] = [
 
 describe("any history of options, drift, kills, rollbacks and removals", () => {
   test("ends, after one quiet run, in line with what is wanted or with what is held", async () => {
-    const runs = Number(process.env["HISTORIES"] ?? 40);
+    // The same ones each time, but for who looks for new ones: HISTORIES=2000 npm run unit.
+    const more = process.env["HISTORIES"];
+    const which = more === undefined ? { numRuns: 40, seed: 20_261_125 } : { numRuns: Number(more) };
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { minLength: 1, maxLength: 7 }),
@@ -179,7 +181,7 @@ describe("any history of options, drift, kills, rollbacks and removals", () => {
           await expectSettled(machine, wanted);
         },
       ),
-      { numRuns: runs, examples: found },
+      { ...which, examples: found },
     );
   });
 });
