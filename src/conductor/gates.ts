@@ -178,15 +178,18 @@ export function viewGates(
   ];
 }
 
-function searchHelm({ defaults }: Roots): string {
+/** A shell command in the environment that the files of /etc/default make for the conductor. */
+function afterDefaults({ defaults }: Roots, command: string): string {
   return `
 DAEMON_ARGS=
 for file in ${defaults}/openstack ${defaults}/magnum-conductor; do
   if [ -r "$file" ]; then . "$file"; fi
 done
-command -v helm && helm version --template '{{.Version}}'
+${command}
 `;
 }
+
+const searchHelm = "command -v helm && helm version --template '{{.Version}}'";
 
 /** The PATH that the daemon would get finds helm, and it runs. */
 export function helmOnPathGate(unit: Conductor, version: string, roots: Roots = liveRoots): Gate {
@@ -194,21 +197,12 @@ export function helmOnPathGate(unit: Conductor, version: string, roots: Roots = 
     id: "helm-on-path",
     title: `helm ${version} is found on the conductor's PATH and runs as ${unit.daemon.user}`,
     check: async (host) => {
-      const result = await host.run([...asDaemon(unit), "sh", "-c", searchHelm(roots)], {
-        timeoutMs: 30_000,
-      });
+      const argv = [...asDaemon(unit), "sh", "-c", afterDefaults(roots, searchHelm)];
+      const result = await host.run(argv, { timeoutMs: 30_000 });
       return judgeHelm(result.stdout, version);
     },
   };
 }
-
-const printEnvironment = ({ defaults }: Roots) => `
-DAEMON_ARGS=
-for file in ${defaults}/openstack ${defaults}/magnum-conductor; do
-  if [ -r "$file" ]; then . "$file"; fi
-done
-exec env -0
-`;
 
 /** The first of these variables that an environment, as `/proc` has it, does not have with this value. */
 export function firstMissing(
@@ -229,7 +223,7 @@ export function conductorProxiesGate(
     id: "conductor-proxies",
     title: `${services.conductor} would be started with the model's proxies`,
     check: async (host) => {
-      const argv = [...asDaemon(unit), "sh", "-c", printEnvironment(roots)];
+      const argv = [...asDaemon(unit), "sh", "-c", afterDefaults(roots, "exec env -0")];
       const { stdout } = await host.run(argv, { timeoutMs: 15_000 });
       const missing = firstMissing(stdout, wanted);
       if (missing === undefined) return open();

@@ -2,6 +2,7 @@ import { deferredRestarts } from "../conductor/deferred.ts";
 import type { Ending, Reported } from "../conductor/graft.ts";
 import type { Hold } from "../conductor/hold.ts";
 import { optionDeclarations } from "../conductor/options.ts";
+import { isAtLeast } from "../conductor/version.ts";
 import { inLine, isRefused, type Report, type Trouble, troubles } from "../reconcile/report.ts";
 import { refusalMessage, statusMessage } from "./message.ts";
 
@@ -73,16 +74,12 @@ function onlyReported({ mode, outcomes }: Report): readonly Trouble[] {
 /** A driver that an operator set back is a holding state: noted, unless a rollback says it already. */
 function olderDriver({ config, hold }: Reported): readonly Trouble[] {
   const version = config["driver-version"];
-  if (hold !== undefined || !isOlder(version, defaultDriver)) return [];
+  if (hold !== undefined || isAtLeast(version, defaultDriver)) return [];
   const reason = `driver ${version} is older than the default`;
   return [{ cure: "note", source: "driver-version", reason, remedy: `set driver-version=${defaultDriver}` }];
 }
 
 const defaultDriver = String(optionDeclarations["driver-version"].default);
-
-function isOlder(version: string, other: string): boolean {
-  return version.localeCompare(other, "en", { numeric: true }) < 0;
-}
 
 const rank = { operator: 0, time: 1, note: 2 } as const;
 
