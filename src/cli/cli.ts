@@ -149,7 +149,7 @@ function summary(gates: readonly GateResult[]): string {
 
 async function status(call: Call, wish: Wish): Promise<number> {
   const { host } = call.world;
-  const config = parseConfig(wish.options, wish.kubeconfig);
+  const config = parseConfig(wish.options, wish.kubeconfig, wish.attached);
   const unit = await findConductor(host);
   if ("missing" in unit) return endOther(call, { end: "no-conductor", missing: unit.missing });
   if (!("kubeconfig" in config)) return endOther(call, { end: "refused", refusals: config });
@@ -165,7 +165,9 @@ async function status(call: Call, wish: Wish): Promise<number> {
     return `${id}: ${keys.join(" ")}`;
   });
   const options = { ...config, kubeconfig: "(content not shown)" };
-  const wanted = Object.entries(options).map(([name, it]) => `  ${name}: ${it}`);
+  const wanted = Object.entries(options).map(
+    ([name, it]) => `  ${name}: ${typeof it === "object" ? JSON.stringify(it) : it}`,
+  );
   say(
     call,
     { options, resources: states },

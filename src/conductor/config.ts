@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { judgeKubeconfig } from "../management/kubeconfig.ts";
+import { type Attachments, decidedBy, withoutNeed } from "./attached.ts";
 import { type OptionName, optionDeclarations, optionSchemas } from "./options.ts";
 
 /** The options as `juju config` knows them, names to texts; one that is left out has its default. */
@@ -19,6 +20,8 @@ type Options = { readonly [Name in OptionName]: z.output<(typeof optionSchemas)[
 export interface Config extends Omit<Options, "kubeconfig"> {
   /** The content of the kubeconfig, not its secret's URI. */
   readonly kubeconfig: string;
+  /** What is attached, and has decided the versions; absent where nothing is. */
+  readonly attached?: Attachments;
 }
 
 const names = Object.keys(optionDeclarations) as OptionName[];
@@ -42,10 +45,10 @@ function withDefaults(raw: RawOptions): RawOptions {
 }
 
 /** A value as an operator may see it: printable ASCII, short, and without what could be a login. */
-export function showValue(value: unknown): string {
+export function showValue(value: unknown, limit = 60): string {
   const text = String(value).replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1...@");
   const printable = text.replaceAll(/[^\x20-\x7e]/g, escaped);
-  return printable.length > 60 ? `${printable.slice(0, 57)}...` : printable;
+  return printable.length > limit ? `${printable.slice(0, limit - 3)}...` : printable;
 }
 
 function escaped(character: string): string {
@@ -63,13 +66,20 @@ function refusalOf(issue: z.core.$ZodIssue, raw: RawOptions): Refusal {
 
 /**
  * Checks the options and the kubeconfig's content. Nothing is taken half: either all of it is accepted, or every
- * refusal is listed.
+ * refusal is listed. What is attached decides the versions.
  */
-export function parseConfig(raw: RawOptions, kubeconfig: string): Config | readonly Refusal[] {
-  const parsed = parseOptions(raw);
+export function parseConfig(
+  raw: RawOptions,
+  kubeconfig: string,
+  attached: Attachments = {},
+): Config | readonly Refusal[] {
+  const parsed = parseOptions(withoutNeed(raw, attached));
   if ("refusals" in parsed) return parsed.refusals;
   const finding = judgeKubeconfig(kubeconfig);
-  if (finding === undefined) return { ...parsed.options, kubeconfig };
+  if (finding === undefined) {
+    const some = Object.keys(attached).length > 0 ? { attached } : {};
+    return { ...parsed.options, ...decidedBy(attached), kubeconfig, ...some };
+  }
   return [{ option: "kubeconfig", value: finding.reason, accepted: finding.accepted }];
 }
 
@@ -83,9 +93,11 @@ export function parseOptions(
   return { refusals: parsed.error.issues.map((issue) => refusalOf(issue, full)) };
 }
 
-/** Whether `version` is `other` or newer; both are three numbers. */
+/** Whether `version` is `other` or newer; both begin with three numbers, which are compared. */
 export function isAtLeast(version: string, other: string): boolean {
-  const [a = [], b = []] = [version, other].map((text) => text.split(".").map(Number));
+  const [a = [], b = []] = [version, other].map((text) =>
+    text.split(".", 3).map((part) => Number.parseInt(part, 10)),
+  );
   const at = [0, 1, 2].find((index) => a[index] !== b[index]);
   return at === undefined || (a[at] ?? 0) > (b[at] ?? 0);
 }

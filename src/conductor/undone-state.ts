@@ -102,6 +102,8 @@ async function asBefore(
     ...dropIn,
     ...(await fileAsBefore(host, paths.kubeconfig, kept)),
     directoryAsBefore(paths.dropInDirectory, kept),
+    // Before the package, whose version it is part of.
+    ...(await fileAsBefore(host, paths.driverReceipt, kept)),
     ...(await packageAsBefore(host, driver, kept)),
     ...(await fileAsBefore(host, paths.helm, kept)),
     ...(await fileAsBefore(host, paths.helmReceipt, kept)),

@@ -1,14 +1,17 @@
 import { createHash } from "node:crypto";
 import { type Host, readText } from "../host/host.ts";
 import { ownership, root } from "../resources/owner.ts";
+import { type Attachments, attachedDigests } from "./attached.ts";
 import type { RawOptions } from "./config.ts";
 import type { Placement } from "./desired-state.ts";
 import { paths } from "./paths.ts";
 
-/** What is wanted of a unit: the options, and the kubeconfig's content. */
+/** What is wanted of a unit: the options, the kubeconfig's content, and what is attached. */
 export interface Wish extends Placement {
   readonly options: RawOptions;
   readonly kubeconfig: string;
+  /** Absent where nothing is. */
+  readonly attached?: Attachments;
   /** sha256 of what this release of the charm makes of it; absent before it was brought about. */
   readonly rendered?: string;
 }
@@ -21,11 +24,11 @@ export function placementOf({ charmDirectory, unitName }: Placement): Placement 
   };
 }
 
-/** What identifies a wish: sha256 over its options and kubeconfig. Where the charm lies does not count. */
-export function wishDigest({ options, kubeconfig }: Wish): string {
+/** What identifies a wish: sha256 over its options, kubeconfig and attached files. Where the charm lies does not count. */
+export function wishDigest({ options, kubeconfig, attached }: Wish): string {
   const entries = Object.entries(options).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return createHash("sha256")
-    .update(JSON.stringify([entries, kubeconfig]))
+    .update(JSON.stringify([entries, kubeconfig, ...attachedDigests(attached)]))
     .digest("hex");
 }
 
@@ -42,8 +45,8 @@ async function writeIfDifferent(host: Host, path: string, content: string): Prom
 
 /** Keeps a wish as the one in force. Writes nothing where it is that already. */
 export async function commitWish(host: Host, wish: Wish): Promise<void> {
-  const { options, charmDirectory, unitName, rendered } = wish;
-  const desired = { options, charmDirectory, unitName, rendered };
+  const { options, attached, charmDirectory, unitName, rendered } = wish;
+  const desired = { options, attached, charmDirectory, unitName, rendered };
   await writeIfDifferent(host, paths.desired, `${JSON.stringify(desired, null, 1)}\n`);
   await writeIfDifferent(host, paths.desiredKubeconfig, wish.kubeconfig);
 }

@@ -1,8 +1,11 @@
+import type { Attachments } from "../conductor/attached.ts";
 import { apply, type Ending, faultAsEnding, healLast, undo } from "../conductor/graft.ts";
+import { paths } from "../conductor/paths.ts";
 import { committedWish, isSameWish, type Wish } from "../conductor/wish.ts";
 import type { Host } from "../host/host.ts";
 import { changesOf, type Report, troubles } from "../reconcile/report.ts";
 import { announce, conclude, log, setStatus } from "./announce.ts";
+import { type AttachedFiles, attachedFiles } from "./attached-files.ts";
 import { type HookAnswer, hookCommand } from "./hook-command.ts";
 import { type Asked, kubeconfigOf } from "./quiet.ts";
 import { lastOrigin, signer } from "./signer.ts";
@@ -14,14 +17,23 @@ function getSecret(uri: string): Promise<HookAnswer> {
 
 type Kubeconfig = { readonly text: string } | { readonly blocked: string };
 
+function application(): string {
+  return process.env["JUJU_UNIT_NAME"]?.split("/")[0] ?? "magnum-capi-helm";
+}
+
 async function readKubeconfig(uri: string, asked: Asked): Promise<Kubeconfig> {
-  const app = process.env["JUJU_UNIT_NAME"]?.split("/")[0] ?? "magnum-capi-helm";
-  if (uri === "") return { blocked: `set the kubeconfig: juju config ${app} kubeconfig=secret:ID` };
+  const app = application();
   const answer = asked.secret?.uri === uri ? asked.secret.answer : await getSecret(uri);
   if (answer.code !== 0) return { blocked: `can't read ${uri}: juju grant-secret ${uri} ${app}` };
   const text = kubeconfigOf(answer);
   if (text !== undefined) return { text };
   return { blocked: `${uri} has no key kubeconfig: juju update-secret ${uri} kubeconfig#file=PATH` };
+}
+
+async function tellOf(files: AttachedFiles): Promise<void> {
+  if ("faults" in files) {
+    for (const { reason, remedy } of files.faults) await log("ERROR", `${reason}; next: ${remedy}`);
+  } else for (const note of files.notes) await log("WARNING", note);
 }
 
 /** How a run through Juju is asked for. */
@@ -47,6 +59,30 @@ async function faultAsStatus(work: () => Promise<RunEnd>): Promise<RunEnd> {
   return { status, ending: end };
 }
 
+function blocked(message: string): RunEnd {
+  return { status: { status: "blocked", message } };
+}
+
+/** What is given through Juju besides the options, all of it checked as far as a file alone can be; or why it is not. */
+async function given(
+  host: Host,
+  uri: string,
+  asked: Asked,
+): Promise<Pick<Wish, "kubeconfig" | "attached"> | RunEnd> {
+  const secret = uri === "" ? undefined : await readKubeconfig(uri, asked);
+  if (secret !== undefined && "blocked" in secret) return blocked(secret.blocked);
+  const files = await attachedFiles(host, application(), { kubeconfig: uri === "" });
+  await tellOf(files);
+  if ("faults" in files) return { status: statusFor(files.faults[0]), ending: files.faults[0] };
+  const text = secret?.text ?? files.kubeconfig;
+  if (text !== undefined) return { kubeconfig: text, ...someOf(files.attached) };
+  return blocked(`set the kubeconfig: juju config ${application()} kubeconfig=secret:ID`);
+}
+
+function someOf(attached: Attachments): Pick<Wish, "attached"> {
+  return Object.keys(attached).length === 0 ? {} : { attached };
+}
+
 /** Whether a hook has nothing more to try: what was asked for is in force, or held back. */
 async function isInForce(host: Host, wish: Wish, ending: Ending): Promise<boolean> {
   const committed = await committedWish(host);
@@ -60,24 +96,25 @@ export function reconcileUnit(host: Host, asked: Asked, options: RunOptions): Pr
     if (asked.config.code !== 0) throw new Error(`config-get failed (${asked.config.code}): see above`);
     const { kubeconfig, ...rest } = JSON.parse(asked.config.stdout) as Record<string, unknown>;
     const uri = typeof kubeconfig === "string" ? kubeconfig : "";
-    const secret = await readKubeconfig(uri, asked);
-    if ("blocked" in secret) {
+    const found = await given(host, uri, asked);
+    if ("status" in found) {
       await signer(host, { config: asked.config.stdout, secret: uri, blocked: true }, process.cwd()).keep();
-      const status = { status: "blocked", message: secret.blocked } as const;
-      await setStatus(status);
-      return { status };
+      await setStatus(found.status);
+      return found;
     }
     const { watch, told } = announce(options.also);
     const { settled, keep } = signer(host, { config: asked.config.stdout, secret: uri }, process.cwd());
     const wish = {
       options: { ...rest, kubeconfig: uri },
-      kubeconfig: secret.text,
+      ...found,
       charmDirectory: process.cwd(),
       unitName: process.env["JUJU_UNIT_NAME"] ?? "",
     };
     const { explicit = false, trigger } = options;
     const ending = await apply(host, wish, { watch, settled, explicit, trigger });
     await told();
+    // The run that was in the way may sign for what was wanted before.
+    if (ending.end === "busy") await host.fs.remove(paths.signature);
     await keep(ending, (await isInForce(host, wish, ending)) ? {} : { blocked: true });
     return { status: await conclude(ending), ending };
   });
