@@ -10,6 +10,7 @@ import { localMachine } from "../support/juju/local-machine.ts";
 import type { Machine } from "../support/juju/machine.ts";
 import { createUnit, type Unit } from "../support/juju/unit.ts";
 import { kubeconfigText, secrets } from "../support/kubeconfigs.ts";
+import { driverWheel } from "../support/wheels.ts";
 
 let workspace: string;
 let charm: string;
@@ -125,6 +126,22 @@ describe("the packed charm on a machine that is no conductor", () => {
     const hook = await it.runHook("self-heal").catch((error: Error) => error);
     expect(hook).toMatchObject({ code: 0 });
     expect(await it.status()).toMatchObject({ status: "waiting", message: noConductor });
+  });
+
+  test("refuses a wrong resource by name when it is attached, and an empty one cures it", async () => {
+    const hooks = await it.attachResource("driver-wheel", await driverWheel({ name: "magnum" }));
+    expect(hooks.map(({ hook, code }) => [hook, code])).toEqual([
+      ["upgrade-charm", 0],
+      ["config-changed", 0],
+    ]);
+    expect(await it.status()).toEqual({
+      status: "blocked",
+      message:
+        "resource driver-wheel: it is a wheel of magnum, not of magnum-capi-helm; next: juju attach-resource magnum-capi-helm driver-wheel=FILE",
+    });
+    await it.attachResource("driver-wheel", "");
+    expect(await it.status()).toMatchObject({ status: "waiting", message: noConductor });
+    expect(await readdir(join(workspace, "lib"))).toEqual([]);
   });
 });
 

@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { architecture } from "../../src/conductor/conductor.ts";
 import { paths } from "../../src/conductor/paths.ts";
@@ -7,6 +9,7 @@ import type { Host } from "../../src/host/host.ts";
 import { attachedFiles } from "../../src/juju/attached-files.ts";
 import { sha256 } from "../../src/resources/file.ts";
 import { hookTools } from "../support/hook-tools.ts";
+import { readMetadata } from "../support/juju/charm-metadata.ts";
 import { kubeconfigObject, kubeconfigText, logins, secrets } from "../support/kubeconfigs.ts";
 import { wish } from "../support/machine/conductor-machine.ts";
 import { fakeHelm, fakeTar, helmArchive } from "../support/machine/fake-helm.ts";
@@ -137,6 +140,13 @@ describe("attached files", () => {
       expect.stringMatching(/^can't fetch the resource kubeconfig: /),
     ]);
   });
+});
+
+test("metadata.yaml declares the resources that are asked for, as files", async () => {
+  const text = await readFile(join(import.meta.dirname, "../../metadata.yaml"), "utf8");
+  const { resources } = readMetadata(text);
+  const declared = Object.fromEntries(Object.entries(resources).map(([name, { path }]) => [name, path]));
+  expect(declared).toEqual(names);
 });
 
 describe("a driver-wheel", () => {
