@@ -71,14 +71,18 @@ export function packageTar(python: FakePython): Program {
   };
 }
 
+function recordOf(version: string): string {
+  return sha256(`record of ${version}`);
+}
+
 /** Puts the package there, as an installation of that version would. */
-export function install(python: FakePython, version: string, record?: string): void {
+export function install(python: FakePython, version: string, record = recordOf(version)): void {
   python.installed = {
     version,
     damaged: [],
     entryPoint: true,
     changedAt: Date.now(),
-    ...(record === undefined ? {} : { record }),
+    record,
   };
 }
 
@@ -90,7 +94,7 @@ function describe({ installed }: FakePython) {
   if (installed === undefined) return null;
   const files = ["magnum_capi_helm/driver.py", `magnum_capi_helm-${installed.version}.dist-info/RECORD`];
   return {
-    record: sha256(`record of ${installed.version}`),
+    record: recordOf(installed.version),
     ...installed,
     leftovers: [],
     location: folder,
