@@ -1,4 +1,5 @@
 /** The library: what another charm's author would use. */
+export type { Attached, AttachedName, Attachments } from "./conductor/attached.ts";
 export type * from "./conductor/conductor.ts";
 export { findConductor } from "./conductor/conductor.ts";
 export { type Config, parseConfig, type RawOptions, type Refusal } from "./conductor/config.ts";

@@ -8,7 +8,6 @@ const quietHooks = new Set([
   "update-status",
   "secret-changed",
   "leader-elected",
-  "upgrade-charm",
   "juju-info-relation-created",
   "juju-info-relation-joined",
   "juju-info-relation-changed",
@@ -26,6 +25,9 @@ async function hook(name: string, args: readonly string[]): Promise<void> {
   } else if (quietHooks.has(name)) {
     const asked = nothingToDo({ config, secret });
     if (asked !== undefined) await (await import("./full.ts")).reconcileHere(asked);
+  } else if (name === "upgrade-charm") {
+    // Juju's only word of a file that was attached.
+    await (await import("./full.ts")).reconcileHere(readAsked({ config, secret }));
   }
 }
 

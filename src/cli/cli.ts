@@ -176,7 +176,7 @@ function summary(gates: readonly GateResult[]): string {
 
 async function status(call: Call, wish: Wish): Promise<number> {
   const { host } = call.world;
-  const config = parseConfig(wish.options, wish.kubeconfig, wish.proxies);
+  const config = parseConfig(wish.options, wish.kubeconfig, wish);
   const unit = await findConductor(host);
   if ("missing" in unit) return endOther(call, { end: "no-conductor", missing: unit.missing });
   if (!("kubeconfig" in config)) return endOther(call, { end: "refused", refusals: config });

@@ -10,7 +10,7 @@ import { type Conductor, findConductor } from "./conductor.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { isDeferral } from "./deferred.ts";
 import { desiredState, isReadByDaemons, pruneStore } from "./desired-state.ts";
-import { endHold, type Hold, writeHold } from "./hold.ts";
+import { endHold, type Hold, readHold, writeHold } from "./hold.ts";
 import { paths, services } from "./paths.ts";
 import { putOnProbation } from "./probation.ts";
 import { revertedState } from "./undone-state.ts";
@@ -122,11 +122,12 @@ async function commit(host: Host, wish: Wish, unit: Conductor, before?: Wish): P
   await changeJournal.end(host);
 }
 
-/** Keeps in the store what the wish in force and the one before it need. */
+/** Keeps in the store what the wish in force and the one before it need, and the attached files of one held back. */
 async function pruneToGenerations(host: Host, unit: Conductor): Promise<void> {
-  const wishes = [await committedWish(host), await previousWish(host)];
+  const held = (await readHold(host))?.wanted;
+  const wishes = [await committedWish(host), await previousWish(host), held?.attached && held];
   const configs = wishes.flatMap((it) => {
-    const config = it === undefined ? [] : parseConfig(it.options, it.kubeconfig, it.proxies);
+    const config = it === undefined ? [] : parseConfig(it.options, it.kubeconfig, it);
     return "kubeconfig" in config ? [config] : [];
   });
   await pruneStore(host, unit, configs);

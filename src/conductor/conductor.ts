@@ -52,6 +52,9 @@ async function packagesOf(host: Host, python: string): Promise<string> {
 
 const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
+/** This machine's architecture, as helm's archives name it. */
+export const architecture: string = architectures[process.arch] ?? process.arch;
+
 /** The command line that runs something as the daemons' user, in an environment like theirs. */
 export function asDaemon(
   unit: Conductor,
@@ -95,7 +98,7 @@ export async function findConductor(host: Host): Promise<Conductor | NoConductor
     home,
     python,
     pythonPackages: await packagesOf(host, python),
-    architecture: architectures[process.arch] ?? process.arch,
+    architecture: architecture,
     hasApi,
     apiTakesConfigArguments: hasApi && (await apiTakesConfigArguments(host, daemon.user)),
   };

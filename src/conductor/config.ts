@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { Proxies } from "../host/proxy.ts";
 import { judgeKubeconfig } from "../management/kubeconfig.ts";
+import { type Attachments, decidedBy, withoutNeed } from "./attached.ts";
 import { judgeSettings } from "./driver-values.ts";
 import { addFinding, type OptionName, optionDeclarations, optionSchemas } from "./options.ts";
 import { judgeProxies, type ModelProxies, proxiesOf } from "./proxies.ts";
@@ -24,6 +25,8 @@ export interface Config extends Omit<Options, "kubeconfig"> {
   readonly kubeconfig: string;
   /** The proxies to use; absent for none. They may hold a password. */
   readonly proxies?: Proxies;
+  /** What is attached, and has decided the versions; absent where nothing is. */
+  readonly attached?: Attachments;
 }
 
 const names = Object.keys(optionDeclarations) as OptionName[];
@@ -51,10 +54,10 @@ function withDefaults(raw: RawOptions): RawOptions {
 }
 
 /** A value as an operator may see it: printable ASCII, short, and without what could be a login. */
-export function showValue(value: unknown): string {
+export function showValue(value: unknown, limit = 60): string {
   const text = String(value).replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1...@");
   const printable = text.replaceAll(/[^\x20-\x7e]/g, escaped);
-  return printable.length > 60 ? `${printable.slice(0, 57)}...` : printable;
+  return printable.length > limit ? `${printable.slice(0, limit - 3)}...` : printable;
 }
 
 function escaped(character: string): string {
@@ -71,16 +74,22 @@ function refusalOf(issue: z.core.$ZodIssue, raw: RawOptions): Refusal {
   return { option, value: showValue(shown ?? raw[option]), accepted: issue.message };
 }
 
+/** What an operator tells besides the options and the kubeconfig. */
+interface Told {
+  readonly proxies?: ModelProxies;
+  readonly attached?: Attachments;
+}
+
 /**
  * Checks the options, the kubeconfig's content and the model's proxies. Nothing is taken half: either all of it is
- * accepted, or every refusal is listed.
+ * accepted, or every refusal is listed. What is attached decides the versions.
  */
 export function parseConfig(
   raw: RawOptions,
   kubeconfig: string,
-  told?: ModelProxies,
+  { proxies: told, attached = {} }: Told = {},
 ): Config | readonly Refusal[] {
-  const parsed = parseOptions(raw);
+  const parsed = parseOptions(withoutNeed(raw, attached));
   if ("refusals" in parsed) return parsed.refusals;
   const finding = judgeKubeconfig(kubeconfig);
   if (finding !== undefined)
@@ -90,7 +99,13 @@ export function parseConfig(
     return wrong.map(({ setting, accepted }) => ({ option: setting, value: "(not shown)", accepted }));
   const managementDirect = parsed.options["management-no-proxy"];
   const proxies = proxiesOf(told, { kubeconfig, managementDirect });
-  return { ...parsed.options, kubeconfig, ...(proxies === undefined ? {} : { proxies }) };
+  return {
+    ...parsed.options,
+    ...decidedBy(attached),
+    kubeconfig,
+    ...(proxies === undefined ? {} : { proxies }),
+    ...(Object.keys(attached).length === 0 ? {} : { attached }),
+  };
 }
 
 /** Checks the options alone, for when the kubeconfig's content can't be had. */

@@ -14,6 +14,7 @@ import { root } from "../resources/owner.ts";
 import { type PipPackage, pipPackage, pipPackageInput, wheelPrefix } from "../resources/pip-package.ts";
 import { recordProcess, type ServiceInput, service } from "../resources/service.ts";
 import { store } from "../resources/store.ts";
+import { attachedFile } from "./attached.ts";
 import type { Conductor } from "./conductor.ts";
 import type { Config } from "./config.ts";
 import { blockLines, blockOf, defaultsOwner, markers } from "./defaults-block.ts";
@@ -32,6 +33,7 @@ import { leftoverGates } from "./leftovers.ts";
 import { optionNotes } from "./option-notes.ts";
 import { paths, services } from "./paths.ts";
 import { liveGate, restGates } from "./process-gates.ts";
+import { publishedHelm, publishedWheels } from "./published.ts";
 import { liveRoots, type Roots } from "./roots.ts";
 import { inLiveWords, stage } from "./staged.ts";
 import { fill } from "./templates.ts";
@@ -41,28 +43,19 @@ import { watchUnits } from "./watch-units.ts";
 export const firstOriginals: ForgettableOriginals = originals(paths.originals);
 const artifacts = store(paths.store);
 
-/** sha256 of the driver's wheels, by version (as the Python index has them). */
-const driverHashes: Readonly<Record<string, readonly string[]>> = {
-  "1.4.0": ["1e0878ea39dbe6ea3d40674c0c443ee5a0494835bdfbcc4f8052bc1178f508b9"],
-  "1.3.0": ["0e1a8b3416afd4c1e173d72cd2840bda34766b3ea3eeea8f373e4919cc120dbf"],
-  "1.2.0": ["252363ff1020cfdc19137002f835e373337fa60969f82bacc8a47654de59be4d"],
-};
-
-/** sha256 of helm's official archives, by version and architecture. */
-const helmHashes: Readonly<Record<string, string>> = {
-  "3.17.3 amd64": "ee88b3c851ae6466a3de507f7be73fe94d54cbf2987cbaa3d1a3832ea331f2cd",
-  "3.17.3 arm64": "7944e3defd386c76fd92d9e6fec5c2d65a323f6fadc19bfb5e704e3eee10348e",
-};
+/** The driver's name, as a package. */
+export const driverName = "magnum-capi-helm";
 
 /** The driver as a package of the daemons' Python, seen as their user. */
 export function driverPackage(
-  config: Pick<Config, "driver-version" | "driver-index-url" | "proxies">,
+  config: Pick<Config, "driver-version" | "driver-index-url" | "proxies" | "attached">,
   unit: Pick<Conductor, "python" | "daemon">,
 ): PipPackage {
+  const wheel = config.attached?.["driver-wheel"];
   return {
-    name: "magnum-capi-helm",
+    name: driverName,
     version: config["driver-version"],
-    hashes: driverHashes[config["driver-version"]] ?? [],
+    hashes: wheel === undefined ? publishedWheels(config["driver-version"]) : [wheel.sha256],
     entryPoint: driverEntryPoint,
     python: unit.python,
     indexUrl: config["driver-index-url"],
@@ -70,12 +63,15 @@ export function driverPackage(
     asUser: ["runuser", "-u", unit.daemon.user, "--"],
     option: "driver-version",
     staging: paths.staging,
-    store: artifacts,
+    store: wheel === undefined ? artifacts : store(`${paths.attached}/${wheel.sha256}`),
+    receipt: paths.driverReceipt,
+    ...(wheel === undefined ? {} : { attached: attachedFile("driver-wheel", wheel) }),
   };
 }
 
 function helmOf(config: Config, unit: Conductor, kept: Originals): HelmBinary {
   const version = config["helm-version"];
+  const { helm } = config.attached ?? {};
   const official = `https://get.helm.sh/helm-v${version}-linux-${unit.architecture}.tar.gz`;
   return {
     path: paths.helm,
@@ -83,7 +79,7 @@ function helmOf(config: Config, unit: Conductor, kept: Originals): HelmBinary {
     url: config["helm-url"] === "" ? official : config["helm-url"],
     sha256:
       config["helm-sha256"] === ""
-        ? (helmHashes[`${version} ${unit.architecture}`] ?? "")
+        ? (publishedHelm(version, unit.architecture) ?? "")
         : config["helm-sha256"],
     architecture: unit.architecture,
     ...(config.proxies === undefined ? {} : { proxies: config.proxies }),
@@ -91,6 +87,7 @@ function helmOf(config: Config, unit: Conductor, kept: Originals): HelmBinary {
     receipt: paths.helmReceipt,
     staging: `${paths.staging}/helm`,
     store: artifacts,
+    ...(helm === undefined ? {} : { attached: attachedFile("helm", helm) }),
   };
 }
 
@@ -327,11 +324,15 @@ export async function recordDaemons(host: Host, config: Config, unit: Conductor)
   }
 }
 
-/** Removes the kept wheels and binaries that none of these configurations needs. */
+/** Removes the kept wheels and binaries, fetched and attached, that none of these configurations needs. */
 export async function pruneStore(host: Host, unit: Conductor, configs: readonly Config[]): Promise<void> {
   const needed = configs.flatMap((config) => [
     wheelPrefix(driverPackage(config, unit)),
     keptHelm(helmOf(config, unit, firstOriginals)),
   ]);
   await artifacts.prune(host, needed);
+  const attached = configs.flatMap((config) => config.attached?.["driver-wheel"]?.sha256 ?? []);
+  for (const name of (await host.fs.list(paths.attached)) ?? []) {
+    if (!attached.includes(name)) await host.fs.removeTree(`${paths.attached}/${name}`);
+  }
 }

@@ -84,7 +84,7 @@ type Ready = { readonly end: "ready"; readonly config: Config; readonly unit: Co
 
 /** What a walk towards a wish needs, or why there can be none. */
 export async function ready(host: Host, wish: Wish): Promise<Exclude<Ending, Reported> | Ready> {
-  const config = parseConfig(wish.options, wish.kubeconfig, wish.proxies);
+  const config = parseConfig(wish.options, wish.kubeconfig, wish);
   if (!("kubeconfig" in config)) return { end: "refused", refusals: config };
   const unit = await findConductor(host);
   if ("missing" in unit) return { end: "no-conductor", missing: unit.missing };
@@ -297,6 +297,7 @@ function undoAlone(
       await firstOriginals.forget(host);
       await host.fs.removeTree(paths.state);
       await host.fs.removeTree(paths.staging);
+      await host.fs.removeTree(paths.inspection);
     }
     return report;
   });

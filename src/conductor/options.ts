@@ -165,13 +165,13 @@ export const optionDeclarations: Readonly<Record<OptionName, OptionDeclaration>>
   kubeconfig: {
     type: "secret",
     description:
-      "Secret that holds, under the key kubeconfig, the kubeconfig of the Cluster API management cluster. The driver needs a token, or a client certificate with its key; exec, tokenFile and user/password logins do not work. Unset: the unit is blocked until it is set.",
+      "Secret that holds, under the key kubeconfig, the kubeconfig of the Cluster API management cluster. The driver needs a token, or a client certificate with its key; exec, tokenFile and user/password logins do not work. Unset: the resource kubeconfig is used; without that the unit is blocked until it is set.",
   },
   "driver-version": {
     type: "string",
     default: "1.4.0",
     description:
-      "Version of the magnum-capi-helm driver that is installed for the conductor's Python, without its dependencies. 1.4.0 is the one to run; 1.3.0 is a holding state.",
+      "Version of the magnum-capi-helm driver that is installed for the conductor's Python, without its dependencies. 1.4.0 is the one to run; 1.3.0 is a holding state. The version of an attached driver-wheel counts instead.",
   },
   "driver-index-url": {
     type: "string",
@@ -182,7 +182,8 @@ export const optionDeclarations: Readonly<Record<OptionName, OptionDeclaration>>
   "helm-version": {
     type: "string",
     default: "3.17.3",
-    description: "Version of helm that the driver runs, three numbers without a v.",
+    description:
+      "Version of helm that the driver runs, three numbers without a v. The version of an attached helm counts instead.",
   },
   "helm-url": {
     type: "string",

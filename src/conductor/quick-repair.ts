@@ -38,7 +38,7 @@ async function inForce(host: Host): Promise<{ readonly wish: Wish; readonly conf
   if ((await interruptedChange(host)) !== undefined) return undefined;
   const wish = await committedWish(host);
   if (wish === undefined) return undefined;
-  const config = parseConfig(wish.options, wish.kubeconfig, wish.proxies);
+  const config = parseConfig(wish.options, wish.kubeconfig, wish);
   return "kubeconfig" in config && config["self-heal"] ? { wish, config } : undefined;
 }
 

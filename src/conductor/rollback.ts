@@ -62,9 +62,13 @@ async function targetOf(host: Host, to: RollbackTarget): Promise<Wish> {
 }
 
 function withDriver(wish: Wish | undefined, version: string): Wish | undefined {
-  return wish === undefined
-    ? undefined
-    : { ...wish, options: { ...wish.options, "driver-version": version } };
+  if (wish === undefined) return undefined;
+  const { attached, ...rest } = wish;
+  const options = { ...wish.options, "driver-version": version };
+  // An attached wheel would win over the version that is asked for.
+  return attached?.helm === undefined
+    ? { ...rest, options }
+    : { ...rest, options, attached: { helm: attached.helm } };
 }
 
 async function log(

@@ -113,6 +113,8 @@ async function asBefore(
     ...(await fileAsBefore(host, paths.kubeconfig, kept)),
     ...(await fileAsBefore(host, paths.openstackCa, kept)),
     directoryAsBefore(paths.dropInDirectory, kept),
+    // Before the package, whose version it is part of.
+    ...(await fileAsBefore(host, paths.driverReceipt, kept)),
     ...(await packageAsBefore(host, driver, kept)),
     ...(await fileAsBefore(host, paths.helm, kept)),
     ...(await fileAsBefore(host, paths.helmReceipt, kept)),

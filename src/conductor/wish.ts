@@ -1,17 +1,20 @@
 import { createHash } from "node:crypto";
 import { type Host, readText } from "../host/host.ts";
 import { ownership, root } from "../resources/owner.ts";
+import { type Attachments, attachedDigests } from "./attached.ts";
 import type { RawOptions } from "./config.ts";
 import type { Placement } from "./desired-state.ts";
 import { paths } from "./paths.ts";
 import type { ModelProxies } from "./proxies.ts";
 
-/** What is wanted of a unit: the options, and the kubeconfig's content. */
+/** What is wanted of a unit: the options, the kubeconfig's content, and what is attached. */
 export interface Wish extends Placement {
   readonly options: RawOptions;
   readonly kubeconfig: string;
   /** The model's proxies; absent where it has none. */
   readonly proxies?: ModelProxies;
+  /** Absent where nothing is. */
+  readonly attached?: Attachments;
   /** sha256 of what this release of the charm makes of it; absent before it was brought about. */
   readonly rendered?: string;
 }
@@ -37,12 +40,12 @@ export function withRestartsOf(earlier: Wish, latest: Wish | undefined): Wish {
   return now === undefined ? earlier : { ...earlier, options: { ...earlier.options, [autoRestarts]: now } };
 }
 
-/** What identifies a wish: sha256 over its options, kubeconfig and proxies. Where the charm lies does not count. */
-export function wishDigest({ options, kubeconfig, proxies }: Wish): string {
+/** What identifies a wish: sha256 over its options, kubeconfig, proxies and attached files. Where the charm lies does not count. */
+export function wishDigest({ options, kubeconfig, proxies, attached }: Wish): string {
   const entries = Object.entries(options).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const told = proxies === undefined ? [] : [proxies.http, proxies.https, proxies.no];
   return createHash("sha256")
-    .update(JSON.stringify([entries, kubeconfig, ...told]))
+    .update(JSON.stringify([entries, kubeconfig, ...told, ...attachedDigests(attached)]))
     .digest("hex");
 }
 
@@ -59,8 +62,8 @@ async function writeIfDifferent(host: Host, path: string, content: string): Prom
 
 /** Keeps a wish as the one in force. Writes nothing where it is that already. */
 export async function commitWish(host: Host, wish: Wish): Promise<void> {
-  const { options, proxies, charmDirectory, unitName, rendered } = wish;
-  const desired = { options, proxies, charmDirectory, unitName, rendered };
+  const { options, proxies, attached, charmDirectory, unitName, rendered } = wish;
+  const desired = { options, proxies, attached, charmDirectory, unitName, rendered };
   await writeIfDifferent(host, paths.desired, `${JSON.stringify(desired, null, 1)}\n`);
   await writeIfDifferent(host, paths.desiredKubeconfig, wish.kubeconfig);
 }

@@ -8,10 +8,11 @@ import { verifyLast } from "../conductor/verify.ts";
 import type { Host } from "../host/host.ts";
 import { type ActionEnd, effectiveEnd, planEnd, restartEnd, verifyEnd, walkEnd } from "./action-results.ts";
 import { announce, conclude } from "./announce.ts";
-import { reconcileUnit, wishOf } from "./charm.ts";
+import { reconcileUnit } from "./charm.ts";
 import { hookCommand } from "./hook-command.ts";
 import type { Asked } from "./quiet.ts";
 import { statusFor, troubleStatus } from "./status.ts";
+import { wishOf } from "./wanted.ts";
 
 type Params = Readonly<Record<string, unknown>>;
 

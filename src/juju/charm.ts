@@ -1,64 +1,14 @@
 import { apply, type Ending, faultAsEnding, healLast, undo } from "../conductor/graft.ts";
+import { paths } from "../conductor/paths.ts";
 import { committedWish, isSameWish, type Wish } from "../conductor/wish.ts";
 import type { Host } from "../host/host.ts";
 import { changesOf, type Report, troubles } from "../reconcile/report.ts";
 import { announce, conclude, log, setLastStatus } from "./announce.ts";
-import { type HookAnswer, hookCommand } from "./hook-command.ts";
 import { type Asked, toldProxies } from "./quiet.ts";
-import { isLate, type Kubeconfig, kubeconfigIn, type SecretTrouble, uriTrouble } from "./secret.ts";
+import { isLate, type SecretTrouble, uriTrouble } from "./secret.ts";
 import { lastOrigin, type Origin, signer } from "./signer.ts";
 import { troubleStatus, type UnitStatus } from "./status.ts";
-
-function getSecret(uri: string): Promise<HookAnswer> {
-  return hookCommand("secret-get", ["--format=json", "--refresh", uri]);
-}
-
-function appName(): string {
-  return process.env["JUJU_UNIT_NAME"]?.split("/")[0] ?? "magnum-capi-helm";
-}
-
-/** What the stub asked is taken if it is the kubeconfig; else Juju is asked (again), which says why not. */
-async function readKubeconfig(host: Host, uri: string, asked: Asked): Promise<Kubeconfig> {
-  const app = appName();
-  const trouble = uriTrouble(uri, app);
-  if (trouble !== undefined) return { trouble };
-  const known = asked.secret?.uri === uri ? asked.secret.answer : undefined;
-  const isEnough = known !== undefined && (known.code === 0 || isLate(known));
-  const answer = isEnough ? known : await getSecret(uri);
-  if (answer.code === 0) return kubeconfigIn(answer, uri, { app, isInForce: false });
-  // A failed secret-get prints why, and nothing of the content.
-  const [said = ""] = (answer.stderr ?? "").split("\n");
-  await log("WARNING", `secret-get ended with ${answer.code}: ${said}`);
-  const isInForce = (await committedWish(host))?.options["kubeconfig"] === uri;
-  return kubeconfigIn(answer, uri, { app, isInForce });
-}
-
-/** What Juju asks for: the wish, or what keeps it from being one. */
-type Wanted = { readonly uri: string } & ({ readonly wish: Wish } | { readonly trouble: SecretTrouble });
-
-/** What Juju asks for. Throws where `config-get` itself failed; where it is late, that is a trouble. */
-export async function wishOf(host: Host, asked: Asked): Promise<Wanted> {
-  if (isLate(asked.config)) return { uri: "", trouble: lateOptions };
-  if (asked.config.code !== 0) throw new Error(`config-get failed (${asked.config.code}): see above`);
-  const { kubeconfig, ...rest } = JSON.parse(asked.config.stdout) as Record<string, unknown>;
-  const uri = typeof kubeconfig === "string" ? kubeconfig : "";
-  const secret = await readKubeconfig(host, uri, asked);
-  if ("trouble" in secret) return { uri, trouble: secret.trouble };
-  const wish = {
-    options: { ...rest, kubeconfig: uri },
-    kubeconfig: secret.text,
-    ...wishedProxies(toldProxies(process.env)),
-    charmDirectory: process.cwd(),
-    unitName: process.env["JUJU_UNIT_NAME"] ?? "",
-  };
-  return { uri, wish };
-}
-
-const lateOptions: SecretTrouble = {
-  cure: "time",
-  reason: "config-get gave no answer within 60 s",
-  remedy: "is the controller up?",
-};
+import { appName, lateOptions, wishOf } from "./wanted.ts";
 
 /** How a run through Juju is asked for. */
 interface RunOptions {
@@ -81,12 +31,12 @@ async function faultAsStatus(work: () => Promise<RunEnd>): Promise<RunEnd> {
   return { status: await conclude(end), ending: end };
 }
 
-async function withoutKubeconfig(host: Host, origin: Origin, trouble: SecretTrouble): Promise<RunEnd> {
+async function withoutWish(host: Host, origin: Origin, trouble: SecretTrouble): Promise<RunEnd> {
   // What is no secret's URI may be a secret itself: the stub must not ask for it.
   const secret = uriTrouble(origin.secret, appName()) === undefined ? origin.secret : "";
   await signer(host, { ...origin, secret, blocked: true }, process.cwd()).keep();
   const { cure, reason, remedy } = trouble;
-  await log(cure === "operator" ? "ERROR" : "WARNING", `kubeconfig: ${reason}; next: ${remedy}`);
+  await log(cure === "operator" ? "ERROR" : "WARNING", `${reason}; next: ${remedy}`);
   const status = troubleStatus(trouble);
   await setLastStatus(status);
   return { status };
@@ -96,12 +46,6 @@ async function withoutOptions(): Promise<RunEnd> {
   const status = troubleStatus(lateOptions);
   await setLastStatus(status);
   return { status };
-}
-
-function wishedProxies(told: string): Pick<Wish, "proxies"> {
-  if (told === "") return {};
-  const [http = "", https = "", no = ""] = JSON.parse(told) as readonly string[];
-  return { proxies: { http, https, no } };
 }
 
 /** Whether a hook has nothing more to try: what was asked for is in force, or held back. */
@@ -119,13 +63,15 @@ export function reconcileUnit(host: Host, asked: Asked, options: RunOptions): Pr
     const { uri } = wanted;
     const told = toldProxies(process.env);
     const origin = { config: asked.config.stdout, secret: uri, ...(told === "" ? {} : { proxies: told }) };
-    if ("trouble" in wanted) return await withoutKubeconfig(host, origin, wanted.trouble);
+    if ("trouble" in wanted) return await withoutWish(host, origin, wanted.trouble);
     const { watch, told: saidAll } = announce(options.also);
     const { settled, keep } = signer(host, origin, process.cwd());
     const { wish } = wanted;
     const { explicit = false, trigger } = options;
     const ending = await apply(host, wish, { watch, settled, explicit, trigger });
     await saidAll();
+    // The run that was in the way may sign for what was wanted before.
+    if (ending.end === "busy") await host.fs.remove(paths.signature);
     await keep(ending, (await isInForce(host, wish, ending)) ? {} : { blocked: true });
     return { status: await conclude(ending), ending };
   });

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 
-/** What a hook command answered. */
+/** What a hook command answered; the stub hands on no error text. */
 export interface HookAnswer {
   readonly code: number;
   readonly stdout: string;
@@ -8,10 +8,14 @@ export interface HookAnswer {
   readonly stderr?: string;
 }
 
-const timeoutMs = 60_000;
+const usualTimeoutMs = 60_000;
 
-/** Runs one of Juju's hook commands, found on PATH, at most for 60 s. */
-export function hookCommand(name: string, args: readonly string[]): Promise<HookAnswer> {
+/** Runs one of Juju's hook commands, found on PATH, at most for 60 s unless told otherwise. */
+export function hookCommand(
+  name: string,
+  args: readonly string[],
+  timeoutMs = usualTimeoutMs,
+): Promise<Required<HookAnswer>> {
   return new Promise((settle) => {
     execFile(name, args, { timeout: timeoutMs, maxBuffer: 8 * 1024 * 1024 }, (error, stdout, stderr) => {
       const code = typeof error?.code === "number" ? error.code : error === null ? 0 : -1;

@@ -2,6 +2,7 @@ import { type Host, HostFault, readText } from "../host/host.ts";
 import type { Proxies } from "../host/proxy.ts";
 import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import type { Resource, State } from "../reconcile/resource.ts";
+import { type AttachedFile, takeAttached } from "./attached-file.ts";
 import type { Originals } from "./originals.ts";
 import { ownerName, ownership, root } from "./owner.ts";
 import type { Store } from "./store.ts";
@@ -15,13 +16,15 @@ export interface HelmBinary {
   readonly sha256: string;
   /** `amd64` or `arm64`, as in the archive's folder. */
   readonly architecture: string;
-  /** Proxies to fetch it through; directly without them. */
-  readonly proxies?: Proxies;
   readonly originals: Originals;
   /** File that remembers which binary came out of which archive. */
   readonly receipt: string;
   readonly staging: string;
   readonly store: Store;
+  /** Proxies to fetch it through; directly without them. */
+  readonly proxies?: Proxies;
+  /** The archive to take instead of what `url` gives; its digest is `sha256`. */
+  readonly attached?: AttachedFile;
 }
 
 /** The digest of the archive that was unpacked, and of the binary that came out of it. */
@@ -75,6 +78,14 @@ async function fetchArchive(host: Host, it: HelmBinary): Promise<GateState> {
   const archive = `${it.staging}/helm.tar.gz`;
   await host.fs.makeDirectory(it.staging, ownership(root, "0755"));
   await host.fs.remove(archive);
+  const got =
+    it.attached === undefined
+      ? await downloadArchive(host, it, archive)
+      : await takeAttached(host, it.attached, archive);
+  return got.state === "open" ? await proveArchive(host, it, archive) : got;
+}
+
+async function downloadArchive(host: Host, it: HelmBinary, archive: string): Promise<GateState> {
   const got = await host.download(it.url, archive, { maxBytes, timeoutMs: 300_000, ...through(it) });
   if (!got.ok) {
     const ask =
@@ -87,33 +98,58 @@ async function fetchArchive(host: Host, it: HelmBinary): Promise<GateState> {
     const reason = `helm-sha256 is not the archive's: ${it.url} has ${got.sha256}`;
     return closed("operator", reason, "set the digest that you trust");
   }
-  return await unpack(host, it, archive);
+  return open();
 }
 
 function through({ proxies }: HelmBinary): { readonly proxies?: Proxies } {
   return proxies === undefined ? {} : { proxies };
 }
 
-async function unpack(host: Host, it: HelmBinary, archive: string): Promise<GateState> {
-  const member = `linux-${it.architecture}/helm`;
-  const result = await host.run(["tar", "-xzf", archive, "-C", it.staging, "--no-same-owner", member], {
-    timeoutMs: 120_000,
-  });
-  if (!result.ok) {
-    const reason = `helm's archive can't be unpacked: ${it.url}: ${result.stderr.trim().split("\n")[0]}`;
-    return closed("operator", reason, `helm-url must hold ${member}`);
-  }
-  return await rightVersion(host, it, `${it.staging}/${member}`);
+function memberOf(architecture: string): string {
+  return `linux-${architecture}/helm`;
 }
 
-async function rightVersion(host: Host, it: HelmBinary, binary: string): Promise<GateState> {
+/** Takes helm out of an archive of the official layout, into a folder; its path there, or why that can't be. */
+export async function unpackHelm(
+  host: Host,
+  archive: string,
+  folder: string,
+  architecture: string,
+): Promise<{ readonly binary: string } | { readonly reason: string }> {
+  const member = memberOf(architecture);
+  const result = await host.run(["tar", "-xzf", archive, "-C", folder, "--no-same-owner", member], {
+    timeoutMs: 120_000,
+  });
+  if (result.ok) return { binary: `${folder}/${member}` };
+  return { reason: result.stderr.trim().split("\n")[0] ?? "" };
+}
+
+/** The version that a helm prints (`v3.17.3`), or why it prints none. */
+export async function helmVersion(
+  host: Host,
+  binary: string,
+): Promise<{ readonly version: string } | { readonly reason: string }> {
   const result = await host.run([binary, "version", "--template", "{{.Version}}"], { timeoutMs: 30_000 });
-  const said = result.stdout.trim();
-  if (result.ok && said === `v${it.version}`) return open();
-  const reason = result.ok
-    ? `the archive holds helm ${said}`
-    : `the archive's helm does not run: ${result.stderr.trim() || "it died without a word"}`;
-  return closed("operator", reason, "make helm-version and helm-url agree");
+  if (result.ok) return { version: result.stdout.trim() };
+  return { reason: result.stderr.trim() || "it died without a word" };
+}
+
+async function proveArchive(host: Host, it: HelmBinary, archive: string): Promise<GateState> {
+  const unpacked = await unpackHelm(host, archive, it.staging, it.architecture);
+  if ("reason" in unpacked) {
+    const source = it.attached === undefined ? it.url : `the attached ${it.attached.name}`;
+    const remedy = `helm-url must hold ${memberOf(it.architecture)}`;
+    const reason = `helm's archive can't be unpacked: ${source}: ${unpacked.reason}`;
+    return closed("operator", reason, it.attached?.remedy ?? remedy);
+  }
+  const found = await helmVersion(host, unpacked.binary);
+  if ("version" in found && found.version === `v${it.version}`) return open();
+  const reason =
+    "version" in found
+      ? `the archive holds helm ${found.version}`
+      : `the archive's helm does not run: ${found.reason}`;
+  const remedy = it.attached?.remedy ?? "make helm-version and helm-url agree";
+  return closed("operator", reason, remedy);
 }
 
 /** helm on the unit, from an archive that was fetched, checked and run before anything is written. */

@@ -12,6 +12,8 @@ export type Original =
       readonly link?: string;
       /** Version of a package. */
       readonly version?: string;
+      /** sha256 of the RECORD that a package's installation left. */
+      readonly record?: string;
     } & Ownership);
 
 /** Originals of one directory, which may be forgotten. */

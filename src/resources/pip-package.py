@@ -32,6 +32,11 @@ def damaged(distribution):
     return names
 
 
+def digest_of(path):
+    with open(path, "rb") as handle:
+        return hashlib.sha256(handle.read()).hexdigest()
+
+
 def leftovers(name, distribution):
     """What an installation that was cut off left: pip's renamed directories, and folders that no RECORD lists."""
     folder = name.replace("-", "_")
@@ -61,6 +66,7 @@ def describe(name, group, entry_point):
         "damaged": damaged(distribution),
         "entryPoint": len(entries) > 0,
         "leftovers": leftovers(name, distribution),
+        "record": digest_of(distribution.locate_file(record)) if record is not None else "",
         "files": [str(distribution.locate_file(f)) for f in distribution.files or []],
         "identity": "%s@%s" % (distribution.version, stat.st_ctime_ns if stat else 0),
         "changedAt": stat.st_ctime_ns / 1e6 if stat else 0,

@@ -2,11 +2,13 @@ import { type Host, HostFault } from "../host/host.ts";
 import { type Proxies, proxyFor, proxyVariables, showProxy } from "../host/proxy.ts";
 import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import type { Resource, State } from "../reconcile/resource.ts";
+import { type AttachedFile, takeAttached } from "./attached-file.ts";
 import type { Original, Originals } from "./originals.ts";
 import { ownership, root } from "./owner.ts";
 import probe from "./pip-package.py";
 import type { ServiceInput } from "./service.ts";
 import type { Store } from "./store.ts";
+import { attachedWheelOf, writeWheelReceipt } from "./wheel-receipt.ts";
 
 /** A pinned Python package with one entry point that proves it, installed for one interpreter. */
 export interface PipPackage {
@@ -27,6 +29,10 @@ export interface PipPackage {
   readonly option: string;
   readonly staging: string;
   readonly store: Store;
+  /** File that remembers which attached wheel is installed. */
+  readonly receipt: string;
+  /** The wheel to install instead of what an index gives; its digest is the only one of `hashes`. */
+  readonly attached?: AttachedFile;
 }
 
 interface Installation {
@@ -35,6 +41,8 @@ interface Installation {
   /** Names of files that are missing or differ from the package's own record. */
   readonly damaged: readonly string[];
   readonly entryPoint: boolean;
+  /** sha256 of its RECORD, hex; empty where it has none. */
+  readonly record: string;
   /** Directories that an installation which was cut off left behind. */
   readonly leftovers: readonly string[];
   /** Absolute paths. */
@@ -146,6 +154,7 @@ function pipsError(output: string): string {
 async function fetchWheel(host: Host, it: PipPackage): Promise<GateState> {
   const staging = wheelDirectory(it);
   if ((await keptWheel(host, it)) !== undefined) return open("kept here");
+  if (it.attached !== undefined) return await stageAttached(host, it, it.attached);
   const requirement = [`${it.name}==${it.version}`, ...it.hashes.map((hash) => `--hash=sha256:${hash}`)].join(
     " ",
   );
@@ -164,6 +173,14 @@ async function fetchWheel(host: Host, it: PipPackage): Promise<GateState> {
     return closed("time", `fetching ${it.name} took over 180 s: ${indexOf(it)}${way}`, ask);
   }
   return result.ok ? open() : explain(it, `${result.stderr}\n${result.stdout}`);
+}
+
+async function stageAttached(host: Host, it: PipPackage, attached: AttachedFile): Promise<GateState> {
+  const staging = wheelDirectory(it);
+  await host.fs.removeTree(staging);
+  await host.fs.makeDirectory(staging, ownership(root, "0755"));
+  // pip takes a wheel by the name that its own metadata gives it only.
+  return await takeAttached(host, attached, `${staging}/${wheelPrefix(it)}py3-none-any.whl`);
 }
 
 function wheelDirectory(it: PipPackage): string {
@@ -219,7 +236,12 @@ async function pip(host: Host, it: PipPackage, what: string, rest: readonly stri
 export function pipPackage(it: PipPackage, kept: Originals): Resource {
   return {
     id: `pip-package:${it.name}`,
-    desired: { version: it.version, files: "intact", "entry-point": it.entryPoint.name, leftovers: "none" },
+    desired: {
+      version: versionOf(it.version, it.attached?.sha256),
+      files: "intact",
+      "entry-point": it.entryPoint.name,
+      leftovers: "none",
+    },
     preflight: [fetched(it)],
     observe: (host) => observe(host, it),
     apply: async (host) => {
@@ -230,8 +252,23 @@ export function pipPackage(it: PipPackage, kept: Originals): Resource {
       const isStaged = found.startsWith(it.staging);
       const wheel = isStaged ? await it.store.keep(host, found.split("/").at(-1) ?? "", found) : found;
       await pip(host, it, "install", ["install", "--no-index", "--no-deps", "--force-reinstall", wheel]);
+      await noteWheel(host, it, kept);
     },
   };
+}
+
+/** A version, and the attached wheel that it came out of: there may be several of one version. */
+function versionOf(version: string, wheel: string | undefined): string {
+  return wheel === undefined ? version : `${version} (attached ${wheel.slice(0, 12)})`;
+}
+
+async function noteWheel(host: Host, it: PipPackage, kept: Originals): Promise<void> {
+  const isNoted = (await host.fs.stat(it.receipt)) !== undefined;
+  if (it.attached === undefined && !isNoted) return;
+  await kept.keep(host, it.receipt);
+  if (it.attached === undefined) return await host.fs.remove(it.receipt);
+  const record = (await inspect(host, it))?.record ?? "";
+  await writeWheelReceipt(host, it.receipt, { record, wheel: it.attached.sha256 });
 }
 
 async function observe(host: Host, it: PipPackage): Promise<State | "absent"> {
@@ -239,7 +276,8 @@ async function observe(host: Host, it: PipPackage): Promise<State | "absent"> {
   if (found === null) return "absent";
   const leftovers = found.leftovers.length === 0 ? "none" : found.leftovers.join(", ");
   if (!("version" in found)) return { leftovers };
-  const { version, damaged, location } = found;
+  const { damaged, location, record } = found;
+  const version = await shownVersion(host, it, found);
   const files = damaged.length === 0 ? "intact" : `damaged: ${damaged.slice(0, 3).join(", ")}`;
   return {
     version,
@@ -247,7 +285,12 @@ async function observe(host: Host, it: PipPackage): Promise<State | "absent"> {
     "entry-point": found.entryPoint ? it.entryPoint.name : "absent",
     leftovers,
     location,
+    record,
   };
+}
+
+async function shownVersion(host: Host, it: PipPackage, found: Installation): Promise<string> {
+  return versionOf(found.version, await attachedWheelOf(host, it.receipt, found.record));
 }
 
 async function removeLeftovers(host: Host, it: PipPackage): Promise<void> {
@@ -263,7 +306,8 @@ async function keepInstalled(host: Host, it: PipPackage, directory: string): Pro
   const input = found.files.filter((_, index) => there[index]).join("\n");
   await tar(host, ["--create", "--file", copy, "--absolute-names", "--files-from=-"], input);
   await host.run(["sync", copy], { timeoutMs: 60_000 });
-  return { existed: true, ...ownership(root, "0600"), copy, version: found.version };
+  const version = await shownVersion(host, it, found);
+  return { existed: true, ...ownership(root, "0600"), copy, version, record: found.record };
 }
 
 async function tar(host: Host, args: readonly string[], input = ""): Promise<void> {
@@ -280,14 +324,15 @@ export async function packageAsBefore(
 ): Promise<readonly Resource[]> {
   const original = await kept.of(host, `pip-package:${it.name}`);
   if (original === undefined) return [];
-  const { copy = "", version = "" } = original.existed ? original : {};
-  return copy === "" ? [noPipPackage(it)] : [unpackedPackage(it, copy, version)];
+  const { copy = "", version = "", record } = original.existed ? original : {};
+  const before = { version, ...(record === undefined ? {} : { record }) };
+  return copy === "" ? [noPipPackage(it)] : [unpackedPackage(it, copy, before)];
 }
 
-function unpackedPackage(it: PipPackage, archive: string, version: string): Resource {
+function unpackedPackage(it: PipPackage, archive: string, before: State): Resource {
   return {
     id: `pip-package:${it.name}`,
-    desired: { version, leftovers: "none" },
+    desired: { ...before, leftovers: "none" },
     observe: (host) => observe(host, it),
     apply: async (host) => {
       if ((await inspect(host, it)) !== undefined) await uninstall(host, it);

@@ -6,6 +6,7 @@ import { hostArch } from "../../build/node-binary.ts";
 import type { HealRecord } from "../../src/conductor/heal-log.ts";
 import { createUnit, type Unit } from "../support/juju/unit.ts";
 import { kubeconfigText, secrets } from "../support/kubeconfigs.ts";
+import { driverWheel } from "../support/wheels.ts";
 import { bareMachine, canIsolate, makeWorkspace } from "./bare-machine.ts";
 
 let workspace: string;
@@ -142,6 +143,22 @@ describe("the packed charm on a machine that is no conductor", () => {
     const hook = await it.runHook("self-heal").catch((error: Error) => error);
     expect(hook).toMatchObject({ code: 0 });
     expect(await it.status()).toMatchObject({ status: "waiting", message: noConductor });
+  });
+
+  test("refuses a wrong resource by name when it is attached, and an empty one cures it", async () => {
+    const hooks = await it.attachResource("driver-wheel", await driverWheel({ name: "magnum" }));
+    expect(hooks.map(({ hook, code }) => [hook, code])).toEqual([
+      ["upgrade-charm", 0],
+      ["config-changed", 0],
+    ]);
+    expect(await it.status()).toEqual({
+      status: "blocked",
+      message:
+        "resource driver-wheel: it is a wheel of magnum, not of magnum-capi-helm; next: juju attach-resource magnum-capi-helm driver-wheel=FILE",
+    });
+    await it.attachResource("driver-wheel", "");
+    expect(await it.status()).toMatchObject({ status: "waiting", message: noConductor });
+    expect(await readdir(join(workspace, "lib"))).toEqual([]);
   });
 });
 

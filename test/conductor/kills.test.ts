@@ -4,10 +4,12 @@ import { paths } from "../../src/conductor/paths.ts";
 import { rollback } from "../../src/conductor/rollback.ts";
 import { temporarySuffix } from "../../src/host/files.ts";
 import type { Host } from "../../src/host/host.ts";
+import { sha256 } from "../../src/resources/file.ts";
 import { kubeconfigText, secrets } from "../support/kubeconfigs.ts";
 import { conductorMachine, wish } from "../support/machine/conductor-machine.ts";
 import { dyingHost } from "../support/machine/faulty-host.ts";
 import { listing } from "../support/machine/listing.ts";
+import { driverWheel } from "../support/wheels.ts";
 
 vi.setConfig({ testTimeout: 900_000 });
 
@@ -35,11 +37,50 @@ async function grafted(...wishes: readonly (typeof newer)[]): Promise<Machine> {
   return machine;
 }
 
+/** The same wish with a wheel of the driver's present version attached. */
+async function withWheel(host: Host, comment: string) {
+  const bytes = await driverWheel({ comment });
+  const from = `/juju/${comment}.whl`;
+  await host.fs.write(from, bytes, { mode: "0600", uid: 0, gid: 0 });
+  const file = { version: "1.4.0", sha256: sha256(bytes), from, remedy: "" };
+  return { ...newer, attached: { "driver-wheel": file } };
+}
+
+async function graftedFromWheel(): Promise<Machine> {
+  const machine = await grafted();
+  await machine.host.fs.makeDirectory("/juju", { mode: "0755", uid: 0, gid: 0 });
+  await apply(machine.host, await withWheel(machine.host, "one"));
+  await withWheel(machine.host, "two");
+  return machine;
+}
+
+const two = await driverWheel({ comment: "two" });
+const otherWheel = {
+  ...newer,
+  attached: {
+    "driver-wheel": { version: "1.4.0", sha256: sha256(two), from: "/juju/two.whl", remedy: "" },
+  },
+};
+
 const operations: Readonly<Record<string, Operation>> = {
   "the first graft": { prepare: () => grafted(), run: (host) => apply(host, newer) },
   "a change to a newer driver": { prepare: () => grafted(older), run: (host) => apply(host, newer) },
   "a change to an older driver": { prepare: () => grafted(newer), run: (host) => apply(host, older) },
   "another kubeconfig": { prepare: () => grafted(newer), run: (host) => apply(host, otherSecret) },
+  "another wheel of the same version": {
+    prepare: graftedFromWheel,
+    run: (host) => apply(host, otherWheel),
+  },
+  "another wheel of the same version that is taken back": {
+    prepare: async () => {
+      const machine = await graftedFromWheel();
+      const good = machine.python.installed?.record;
+      machine.faults.atStart = () => (machine.python.installed?.record === good ? "runs" : "crashes");
+      return machine;
+    },
+    run: (host) => apply(host, otherWheel),
+  },
+  "no wheel any more": { prepare: graftedFromWheel, run: (host) => apply(host, newer) },
   "a repair": {
     prepare: async () => {
       const machine = await grafted(newer);
@@ -93,7 +134,7 @@ const operations: Readonly<Record<string, Operation>> = {
 async function shapeOf({ host, python, services }: Machine) {
   const files = await listing(host, ["/etc", "/usr", "/run"]);
   const running = Object.entries(services).map(([name, { active }]) => `${name} ${active}`);
-  return JSON.stringify([files, python.installed?.version, running]);
+  return JSON.stringify([files, python.installed?.version, python.installed?.record, running]);
 }
 
 /** No file with something secret in it may be read by others. */

@@ -55,7 +55,7 @@ async function defaultsOf(host: Host): Promise<string> {
 }
 
 function proxiesOfConfig(told: ModelProxies, options: RawOptions = {}, kubeconfig = kubeconfigText()) {
-  const config = parseConfig(options, kubeconfig, told);
+  const config = parseConfig(options, kubeconfig, { proxies: told });
   if (!("kubeconfig" in config)) throw new Error(JSON.stringify(config));
   return config.proxies;
 }
@@ -124,7 +124,7 @@ describe("the model's proxies", () => {
     "http://proxy\\:1",
     `http://${"a".repeat(1_000_000)}$:1`,
   ])("%j is refused, and not shown", (http) => {
-    const refusals = parseConfig({}, kubeconfigText(), { http, https: "", no: "" });
+    const refusals = parseConfig({}, kubeconfigText(), { proxies: { http, https: "", no: "" } });
     expect(refusals).toEqual([
       {
         option: "juju-http-proxy",
@@ -137,7 +137,7 @@ describe("the model's proxies", () => {
   test.each(["a b", "a, b", "a;b", "a'", "$(id)", "a\nb", "http://a", "a,,b", "10.0.0.0/99", "a\0"])(
     "the list %j is refused, and the status names the model's setting",
     (no) => {
-      const refusals = parseConfig({}, kubeconfigText(), { ...plain, no });
+      const refusals = parseConfig({}, kubeconfigText(), { proxies: { ...plain, no } });
       if (!Array.isArray(refusals)) throw new Error("it was taken");
       const { status, message } = statusFor({ end: "refused", refusals });
       expect(status).toBe("blocked");

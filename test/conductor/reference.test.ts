@@ -59,7 +59,7 @@ describe("docs/reference/gates.md", () => {
       "openstack-ca": readFileSync(ca, "utf8"),
     };
     const proxies = { http: "", https: "http://proxy:3128", no: "" };
-    const config = parseConfig(set, kubeconfigText(), proxies);
+    const config = parseConfig(set, kubeconfigText(), { proxies });
     if (!("kubeconfig" in config)) throw new Error("the options of this test are refused");
     const { resources, settleGates = [], exitGates, notes = [] } = desiredState(config, conductorFacts, {});
     const gates = [

@@ -64,6 +64,7 @@ describe("what a Python sees of a package", () => {
         "fake_driver/__pycache__/driver.pyc",
         `${info}/RECORD`,
       ].map((name) => join(folder, name)),
+      record: expect.stringMatching(/^[0-9a-f]{64}$/),
       identity: expect.stringMatching(/^1\.4\.0@\d{19}$/),
       changedAt: expect.closeTo(Date.now(), -5),
     });

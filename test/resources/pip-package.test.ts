@@ -25,6 +25,7 @@ const wanted: PipPackage = {
   option: "driver-version",
   staging: "/staging",
   store: store("/state/store"),
+  receipt: "/state/driver.json",
 };
 const kept = originals("/state/originals");
 
@@ -76,6 +77,7 @@ describe("a pip package", () => {
     expect(await resource.observe(host)).toEqual({
       version: "1.4.0",
       files: "damaged: a.py, b.py, c.py",
+      record: expect.stringMatching(/^[0-9a-f]{64}$/),
       leftovers: "none",
       "entry-point": "k8s_capi_helm_v1",
       location: packageFolder,

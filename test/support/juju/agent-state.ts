@@ -35,6 +35,14 @@ export interface Secret {
   readonly revisions: readonly { readonly [key: string]: string }[];
 }
 
+/** A file resource of the application. */
+export interface FileResource {
+  /** The file's name on the unit, as the charm's metadata has it. */
+  readonly path: string;
+  /** Whether the operator has attached one. */
+  readonly uploaded: boolean;
+}
+
 /** What an action has set so far; values are texts. */
 export interface ActionResults {
   readonly [key: string]: string | ActionResults;
@@ -98,6 +106,8 @@ export interface AgentState {
   readonly "workload-version": string;
   readonly relations: readonly Relation[];
   readonly secrets: { readonly [id: string]: Secret };
+  /** By name, those that the charm declares. */
+  readonly resources: { readonly [name: string]: FileResource };
   /** Lines "LEVEL logger message". */
   readonly log: readonly string[];
   /** The hook that failed and was not yet run again with success; empty when none did. */
@@ -108,9 +118,11 @@ export interface AgentState {
 
 /** The state of a unit of which nothing has run yet. */
 export function newAgentState(
-  known: Pick<AgentState, "juju" | "unit" | "principal" | "leader" | "settings" | "config">,
+  known: Pick<AgentState, "juju" | "unit" | "principal" | "leader" | "settings" | "config"> &
+    Partial<Pick<AgentState, "resources">>,
 ): AgentState {
   return {
+    resources: {},
     ...known,
     machine: "1/lxd/2",
     "model-uuid": "2c9a64f0-6b1f-4a8c-8a55-3f0cbb0e6d11",

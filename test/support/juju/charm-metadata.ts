@@ -1,5 +1,6 @@
 import { parse } from "yaml";
 import { z } from "zod";
+import type { FileResource } from "./agent-state.ts";
 
 /** What the agent needs to know of a charm. */
 export interface CharmMetadata {
@@ -8,6 +9,8 @@ export interface CharmMetadata {
   readonly endpoint: string;
   /** Every hook that Juju knows for this charm. */
   readonly hookNames: ReadonlySet<string>;
+  /** The files that an operator may attach, none of them attached. */
+  readonly resources: Readonly<Record<string, FileResource>>;
 }
 
 const unitHooks = [
@@ -33,12 +36,15 @@ const schema = z.object({
   requires: endpoints,
   provides: endpoints,
   peers: endpoints,
+  resources: z
+    .record(z.string(), z.object({ type: z.literal("file").default("file"), filename: z.string() }))
+    .default({}),
 });
 
 /** Reads `metadata.yaml` of a subordinate charm. Throws when it has no endpoint of container scope. */
 export function readMetadata(text: string | undefined): CharmMetadata {
   if (text === undefined) throw new Error('archive file "metadata.yaml" not found');
-  const { name, requires, provides, peers } = schema.parse(parse(text, { version: "1.1" }));
+  const { name, requires, provides, peers, resources } = schema.parse(parse(text, { version: "1.1" }));
   const container = Object.entries(requires).find(
     ([, value]) => typeof value === "object" && value.scope === "container",
   );
@@ -49,5 +55,13 @@ export function readMetadata(text: string | undefined): CharmMetadata {
   const ofRelations = all.flatMap((endpoint) =>
     relationEvents.map((event) => `${endpoint}-relation-${event}`),
   );
-  return { name, endpoint: container[0], hookNames: new Set([...unitHooks, ...ofRelations]) };
+  const declared = Object.fromEntries(
+    Object.entries(resources).map(([key, { filename }]) => [key, { path: filename, uploaded: false }]),
+  );
+  return {
+    name,
+    endpoint: container[0],
+    hookNames: new Set([...unitHooks, ...ofRelations]),
+    resources: declared,
+  };
 }

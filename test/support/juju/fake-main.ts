@@ -1,10 +1,11 @@
-import { existsSync, writeFileSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { recordCall } from "./call-record.ts";
 import { runCommands } from "./exec-agent.ts";
 import { jujuExec } from "./exec-client.ts";
 import { type Call, type Outcome, runCommand } from "./run-command.ts";
 import { changeState, readState } from "./state-file.ts";
+import { controllerFiles } from "./unit-resources.ts";
 
 /**
  * Runs as `node fake-juju.cjs FOLDER COMMAND ARGS...`; FOLDER holds the state and the record of calls. COMMAND is a
@@ -29,7 +30,7 @@ async function execMain(folder: string, argv: readonly string[]): Promise<void> 
 function hookCommandMain(folder: string, name: string, argv: readonly string[]): void {
   const { JUJU_HOOK_NAME, JUJU_DISPATCH_PATH } = process.env;
   const call: Call = { name, argv, env: process.env, cwd: process.cwd() };
-  const outcome = writeOutput(answer(join(folder, "state.json"), call));
+  const outcome = writeOutput(fetched(folder, answer(join(folder, "state.json"), call)));
   recordCall(join(folder, "calls.jsonl"), {
     command: name,
     argv,
@@ -48,6 +49,18 @@ function answer(file: string, call: Call): Outcome {
   const files = { exists: existsSync };
   const first = runCommand(call, readState(file), files);
   return first.changes === undefined ? first : changeState(file, (state) => runCommand(call, state, files));
+}
+
+/** Fetches the file of a resource as the agent does: only where the bytes are others than those that are there. */
+function fetched(folder: string, outcome: Outcome): Outcome {
+  if (outcome.fetch === undefined) return outcome;
+  const { resource, to } = outcome.fetch;
+  const bytes = readFileSync(join(folder, controllerFiles, resource));
+  if (existsSync(to) && readFileSync(to).equals(bytes)) return outcome;
+  mkdirSync(dirname(to), { recursive: true });
+  writeFileSync(`${to}.part`, bytes, { mode: 0o600 });
+  renameSync(`${to}.part`, to);
+  return outcome;
 }
 
 function writeOutput(outcome: Outcome): Outcome {

@@ -9,6 +9,14 @@ export interface CommandInput {
   /** Flags that were given, by their first name; booleans read "true" or "false". */
   readonly flags: ReadonlyMap<string, string>;
   readonly args: readonly string[];
+  /** The folder of the unit's agent. */
+  readonly agent: string;
+}
+
+/** A resource whose bytes have to be at a path when a command has ended. */
+export interface Fetch {
+  readonly resource: string;
+  readonly to: string;
 }
 
 /** What a hook command answers. */
@@ -16,6 +24,10 @@ interface CommandResult {
   /** The value to print in the chosen format; nothing is printed without it. */
   readonly value?: Value;
   readonly stderr?: string;
+  /** Printed as it is, without a format or a newline. */
+  readonly text?: string;
+  /** The file of a resource that the agent fetches from the controller. */
+  readonly fetch?: Fetch;
   /** The parts of the state that become others. */
   readonly changes?: Partial<AgentState>;
 }

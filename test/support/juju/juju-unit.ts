@@ -15,6 +15,7 @@ import type { Finished, Machine } from "./machine.ts";
 import type { HookExtra, LogLine, Unit } from "./unit.ts";
 import { deployHooks, refreshHooks, removalLeft, removeHooks, usualHook } from "./unit-hooks.ts";
 import type { UnitPaths } from "./unit-paths.ts";
+import { attachResource, refreshedResources } from "./unit-resources.ts";
 import { addSecret, grantSecret, removeSecret, updateSecret } from "./unit-secrets.ts";
 import { installExec, installNode, letAgentAnswer, removeUnit } from "./unit-tools.ts";
 
@@ -147,12 +148,27 @@ export class JujuUnit implements Unit {
     removeSecret(this.#store, uri);
   }
 
+  async attachResource(
+    name: string,
+    content: string | Uint8Array,
+    file?: string,
+  ): Promise<readonly HookResult[]> {
+    this.#requireNoError("upgrade-charm");
+    attachResource(this.#store, this.#paths, { name, content, file });
+    if (this.#phase !== "living") return [];
+    this.#pending = [...this.#pending, ...refreshHooks];
+    return await this.#runPending();
+  }
+
   async refresh(charm: string): Promise<readonly HookResult[]> {
     this.#requireNoError("upgrade-charm");
     if (this.#phase !== "living") throw new Error(`${this.name} is not deployed: deploy it before a refresh`);
     this.#charm = await readCharm(charm, this.#store.read().juju);
     await this.#placeCharm();
-    this.#store.change(({ settings }) => ({ config: effectiveConfig(this.#charm.options, settings) }));
+    this.#store.change(({ settings, resources }) => ({
+      config: effectiveConfig(this.#charm.options, settings),
+      resources: refreshedResources(resources, this.#charm.metadata.resources),
+    }));
     this.#pending = [...this.#pending, ...refreshHooks];
     return await this.#runPending();
   }

@@ -1,11 +1,11 @@
-import { isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import type { AgentState } from "./agent-state.ts";
 import { allCommands } from "./commands/all-commands.ts";
 import { checkConnection, type Files } from "./connection.ts";
 import { type ParsedFlags, parseFlags, UsageError } from "./gnu-flags.ts";
 import { goJson, type Value } from "./go-json.ts";
 import { goYaml } from "./go-yaml.ts";
-import { type Format, type HookCommand, outputFlags, RunError } from "./hook-command.ts";
+import { type Fetch, type Format, type HookCommand, outputFlags, RunError } from "./hook-command.ts";
 
 /** One call of a hook command. */
 export interface Call {
@@ -24,6 +24,8 @@ export interface Outcome {
   readonly changes?: Partial<AgentState>;
   /** The file of `--output`; then nothing goes to stdout. */
   readonly file?: { readonly path: string; readonly text: string };
+  /** What the caller has to fetch from the controller. */
+  readonly fetch?: Fetch;
 }
 
 /** Answers one call as Juju's hook command of that name does. A pure function: the caller stores the changes. */
@@ -45,13 +47,22 @@ function answer(call: Call, command: HookCommand, state: AgentState): Outcome {
   const ofOutput = command.formats.length > 0 ? outputFlags(command.formats) : [];
   const parsed = parseFlags([...command.flags(state), ...ofOutput], call.argv);
   if (parsed.help) return { code: 0, stdout: `Usage: ${command.usage}\n`, stderr: "" };
-  const result = command.run({ state, ...parsed });
-  const text = result.value === undefined ? "" : print(result.value, chosenFormat(parsed, command));
-  const shown = { code: 0, stderr: result.stderr ?? "", ...onlyReal(result.changes) };
+  const result = command.run({ state, agent: agentOf(call), ...parsed });
+  const value = result.value === undefined ? "" : print(result.value, chosenFormat(parsed, command));
+  const text = result.text ?? value;
+  const shown = { code: 0, stderr: result.stderr ?? "", ...onlyReal(result.changes), ...fetching(result) };
   const output = parsed.flags.get("o") ?? "";
   if (output === "") return { ...shown, stdout: text };
   const path = isAbsolute(output) ? output : join(call.cwd, output);
   return { ...shown, stdout: "", file: { path, text } };
+}
+
+function agentOf({ env }: Call): string {
+  return dirname(env["JUJU_AGENT_SOCKET_ADDRESS"] ?? "");
+}
+
+function fetching({ fetch }: { readonly fetch?: Fetch }): Pick<Outcome, "fetch"> {
+  return fetch === undefined ? {} : { fetch };
 }
 
 function chosenFormat({ flags }: ParsedFlags, command: HookCommand): Format {

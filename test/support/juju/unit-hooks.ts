@@ -24,7 +24,7 @@ export function removalLeft(state: AgentState, endpoint: string): readonly Hook[
   return failed === -1 ? [] : hooks.slice(failed);
 }
 
-/** The hooks of `juju refresh`. */
+/** The hooks of `juju refresh` and of `juju attach-resource`. */
 export const refreshHooks: readonly Hook[] = [{ name: "upgrade-charm" }, { name: "config-changed" }];
 
 /** Fills in what Juju would tell a hook that a test runs by name alone. */

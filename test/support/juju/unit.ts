@@ -80,6 +80,11 @@ export interface Unit {
   /** `juju update-secret`; runs secret-changed when the unit has read the secret before. */
   updateSecret(uri: string, content: Readonly<Record<string, string>>): Promise<HookResult>;
   removeSecret(uri: string): Promise<void>;
+  /**
+   * `juju attach-resource NAME=FILE`, and the hooks that it calls for. Throws Juju's text where the charm has no such
+   * resource, or where the file's name ends otherwise than the declared one.
+   */
+  attachResource(name: string, content: string | Uint8Array, file?: string): Promise<readonly HookResult[]>;
   /** `juju refresh` to another `.charm`. */
   refresh(charm: string): Promise<readonly HookResult[]>;
   /** `juju remove-relation`: runs the last hooks, then deletes what Juju deletes. */
@@ -109,7 +114,7 @@ export async function createUnit(machine: Machine, options: UnitOptions): Promis
   };
   writeState(
     paths.onHost(posix.join(paths.fake, "state.json")),
-    newAgentState({ ...known, settings, config }),
+    newAgentState({ ...known, settings, config, resources: charm.metadata.resources }),
   );
   return new JujuUnit(machine, paths, charm, options.hookTimeoutMs ?? 600_000);
 }

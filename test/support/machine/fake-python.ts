@@ -1,10 +1,14 @@
 import { type Host, readText } from "../../../src/host/host.ts";
+import { sha256 } from "../../../src/resources/file.ts";
+import { readWheel } from "../../../src/resources/wheel.ts";
 import { type Program, withoutUser } from "./scripted-host.ts";
 
 interface Installed {
   version: string;
   damaged: string[];
   entryPoint: boolean;
+  /** sha256 of its RECORD; that of the index's wheel unless told. */
+  record?: string;
   /** Milliseconds since the epoch. */
   changedAt: number;
 }
@@ -55,30 +59,42 @@ export function packageTar(python: FakePython): Program {
     const archive = argv[argv.indexOf("--file") + 1] ?? "";
     if (argv[0] !== "tar" || !archive.endsWith(".tar")) return undefined;
     if (argv.includes("--create")) {
-      const text = `package of ${python.installed?.version}`;
+      const text = `package of ${python.installed?.version} ${describe(python)?.record}`;
       await host.fs.write(archive, text, { mode: "0600", uid: 0, gid: 0 });
       return {};
     }
-    const version = /^package of (\S+)$/.exec((await readText(host.fs, archive)) ?? "")?.[1];
+    const [, version, record] =
+      /^package of (\S+) (\S+)$/.exec((await readText(host.fs, archive)) ?? "") ?? [];
     if (version === undefined) return { code: 2, stderr: "tar: This does not look like a tar archive\n" };
-    install(python, version);
+    install(python, version, record);
     return {};
   };
 }
 
+function recordOf(version: string): string {
+  return sha256(`record of ${version}`);
+}
+
 /** Puts the package there, as an installation of that version would. */
-export function install(python: FakePython, version: string): void {
-  python.installed = { version, damaged: [], entryPoint: true, changedAt: Date.now() };
+export function install(python: FakePython, version: string, record = recordOf(version)): void {
+  python.installed = {
+    version,
+    damaged: [],
+    entryPoint: true,
+    changedAt: Date.now(),
+    record,
+  };
 }
 
 function inspection(python: FakePython) {
   return { stdout: `${JSON.stringify(describe(python))}\n` };
 }
 
-function describe({ installed }: FakePython): unknown {
+function describe({ installed }: FakePython) {
   if (installed === undefined) return null;
   const files = ["magnum_capi_helm/driver.py", `magnum_capi_helm-${installed.version}.dist-info/RECORD`];
   return {
+    record: recordOf(installed.version),
     ...installed,
     leftovers: [],
     location: folder,
@@ -91,12 +107,21 @@ async function pip(python: FakePython, words: readonly string[], host: Host) {
   if (words[0] === "download") return await download(python, words, host);
   if (python.failure !== "") return { code: 1, stderr: python.failure };
   if (words[0] === "uninstall") python.installed = undefined;
-  else install(python, /-(\d+\.\d+\.\d+)-py3/.exec(words.at(-1) ?? "")?.[1] ?? "no wheel");
+  else await installWheel(python, words.at(-1) ?? "", host);
   return {};
 }
 
+/** A real wheel leaves a RECORD of its own, one of the fake index that of its version. */
+async function installWheel(python: FakePython, path: string, host: Host): Promise<void> {
+  const version = /-(\d+\.\d+\.\d+[^-]*)-py3/.exec(path)?.[1] ?? "no wheel";
+  const bytes = (await host.fs.read(path)) ?? new Uint8Array();
+  install(python, version, "reason" in readWheel(bytes) ? undefined : sha256(bytes));
+}
+
 async function unzip([wheel = "", into = ""]: readonly string[], host: Host) {
-  const version = /^wheel of (\S+)$/.exec((await readText(host.fs, wheel)) ?? "")?.[1];
+  const real = readWheel((await host.fs.read(wheel)) ?? new Uint8Array());
+  const ofIndex = /^wheel of (\S+)$/.exec((await readText(host.fs, wheel)) ?? "")?.[1];
+  const version = "reason" in real ? ofIndex : real.version;
   if (version === undefined) return { code: 1, stderr: "zipfile.BadZipFile: File is not a zip file" };
   const owner = { uid: 0, gid: 0 };
   await host.fs.makeDirectory(`${into}/magnum_capi_helm`, { mode: "0755", ...owner });

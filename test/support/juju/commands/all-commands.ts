@@ -8,6 +8,7 @@ import { configGet } from "./config-get.ts";
 import { isLeader } from "./is-leader.ts";
 import { jujuLog } from "./juju-log.ts";
 import { relationIds, relationList } from "./relations.ts";
+import { resourceGet } from "./resource-get.ts";
 import { secretGet } from "./secret-get.ts";
 import { statusGet, statusSet } from "./status.ts";
 
@@ -23,6 +24,7 @@ export const allCommands: ReadonlyMap<string, HookCommand> = new Map([
   ["juju-log", jujuLog],
   ["relation-ids", relationIds],
   ["relation-list", relationList],
+  ["resource-get", resourceGet],
   ["secret-get", secretGet],
   ["status-get", statusGet],
   ["status-set", statusSet],

@@ -1,0 +1,3 @@
+import { attachedTests } from "./attached.ts";
+
+attachedTests("bookworm", "3.6.28");

@@ -1,0 +1,3 @@
+import { attachedTests } from "./attached.ts";
+
+attachedTests("trixie", "4.0.15");
