@@ -19,12 +19,11 @@ const maxBytes = { "driver-wheel": 50 * mebibyte, helm: 200 * mebibyte } as cons
 const driverVersion = /^\d{1,4}\.\d{1,4}\.\d{1,4}((a|b|rc|\.post|\.dev)\d+)*(\+[a-z0-9]+(\.[a-z0-9]+)*)?$/;
 
 async function judgeWheel(host: Host, path: string, sha256: string): Promise<Finding> {
-  const wheel = readWheel((await host.fs.read(path)) ?? new Uint8Array());
+  const wheel = await readWheel((await host.fs.read(path)) ?? new Uint8Array());
   if ("reason" in wheel) return { reason: showValue(wheel.reason, 200) };
   const { name, version } = wheel;
-  if (name !== driverName) return { reason: `it is a wheel of ${showValue(name)}, not of ${driverName}` };
-  if (!driverVersion.test(version))
-    return { reason: `its version is ${showValue(version)}, not three numbers` };
+  if (name !== driverName) return { reason: `a wheel of ${showValue(name)} (not of ${driverName})` };
+  if (!driverVersion.test(version)) return { reason: `version ${showValue(version)} (not three numbers)` };
   return { version, ...differing(`${driverName} ${version}`, sha256, publishedWheels(version)) };
 }
 
@@ -36,9 +35,9 @@ async function judgeHelm(host: Host, path: string, sha256: string): Promise<Find
     const unpacked = await unpackHelm(host, path, folder, architecture);
     if ("reason" in unpacked) return { reason: whyNotUnpacked(unpacked.reason) };
     const found = await helmVersion(host, unpacked.binary);
-    if ("reason" in found) return { reason: `its helm does not run here: ${showValue(found.reason, 160)}` };
+    if ("reason" in found) return { reason: `does not run here (${showValue(found.reason, 160)})` };
     const version = /^v(\d{1,4}\.\d{1,4}\.\d{1,4})$/.exec(found.version)?.[1];
-    if (version === undefined) return { reason: `its helm says version ${showValue(found.version)}` };
+    if (version === undefined) return { reason: `no release (its version is ${showValue(found.version)})` };
     const published = publishedHelm(version, architecture);
     return {
       version,
@@ -51,8 +50,8 @@ async function judgeHelm(host: Host, path: string, sha256: string): Promise<Find
 
 function whyNotUnpacked(reason: string): string {
   if (reason.includes("Not found in archive"))
-    return `it holds no linux-${architecture}/helm: is it for another architecture?`;
-  return `it can't be unpacked: ${showValue(reason, 200)}`;
+    return `no linux-${architecture}/helm in it (is it for another architecture?)`;
+  return `can't be unpacked (${showValue(reason, 200)})`;
 }
 
 function differing(what: string, sha256: string, published: readonly string[]): { readonly note?: string } {
@@ -70,6 +69,6 @@ export async function judgeAttached(
   { path, sha256 }: { readonly path: string; readonly sha256: string },
 ): Promise<Finding> {
   const size = (await host.fs.stat(path))?.size ?? 0;
-  if (size > maxBytes[name]) return { reason: `it has ${size} bytes, more than ${maxBytes[name]}` };
+  if (size > maxBytes[name]) return { reason: `too large (${size} bytes, at most ${maxBytes[name]})` };
   return name === "helm" ? await judgeHelm(host, path, sha256) : await judgeWheel(host, path, sha256);
 }

@@ -51,7 +51,7 @@ function remedyFor(application: string, name: ResourceName): string {
 
 function refused(application: string, name: ResourceName, reason: string): Fault {
   const remedy = remedyFor(application, name);
-  return { end: "fault", cure: "operator", reason: `resource ${name}: ${reason}`, remedy };
+  return { end: "fault", cure: "operator", reason: `${name}: ${reason}`, remedy };
 }
 
 /** What is in force, or held back, was judged when it came. */
@@ -79,7 +79,7 @@ async function readFile(
   if (known !== undefined) return { attached: { ...known, from: path, remedy } };
   const finding = await judgeAttached(host, name, fetched);
   if ("reason" in finding) return refused(application, name, finding.reason);
-  const note = finding.note === undefined ? {} : { note: `resource ${name}: ${finding.note}` };
+  const note = finding.note === undefined ? {} : { note: `${name}: ${finding.note}` };
   return { attached: { sha256, version: finding.version, from: path, remedy }, ...note };
 }
 
@@ -91,11 +91,11 @@ async function readKubeconfig(
   if (fetched === undefined || isFault(fetched)) return fetched;
   const size = (await host.fs.stat(fetched.path))?.size ?? 0;
   if (size > maxKubeconfigBytes)
-    return refused(application, "kubeconfig", `it has ${size} bytes, more than ${maxKubeconfigBytes}`);
+    return refused(application, "kubeconfig", `too large (${size} bytes, at most ${maxKubeconfigBytes})`);
   const bytes = Buffer.from((await host.fs.read(fetched.path)) ?? "");
   const text = bytes.toString("utf8");
   if (!Buffer.from(text, "utf8").equals(bytes) || text.includes("\0"))
-    return refused(application, "kubeconfig", "it is no text");
+    return refused(application, "kubeconfig", "no text");
   const finding = judgeKubeconfig(text);
   if (finding === undefined) return { text };
   return refused(application, "kubeconfig", `${finding.reason}; accepted: ${finding.accepted}`);

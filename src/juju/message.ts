@@ -21,10 +21,12 @@ function withoutFolders(text: string): string {
   return text.replace(/(?<![\w/])\/(?:[^\s/:;,]+\/)+(?=[^\s/])/g, "");
 }
 
-/** The same without its last detail, which follows a colon, a semicolon or a bracket; "" where there is none. */
+/** The same without its last detail, which follows a colon, a semicolon or a bracket; "" where only a name is left. */
 function withoutDetail(reason: string): string {
   const details = [...reason.matchAll(/: |; | \(/g)];
-  return reason.slice(0, details.at(-1)?.index ?? 0);
+  // What opens a bracket goes as a whole.
+  const rest = reason.slice(0, details.at(-1)?.index ?? 0).replace(/ \([^)]*$/, "");
+  return rest.includes(" ") ? rest : "";
 }
 
 /** A lead and a reason without the kinds of resources, and a reason that does not begin with what the lead names. */

@@ -28,7 +28,7 @@ function judgeUser(user: Mapping): KubeconfigFinding | undefined {
   const refused = ["exec", "tokenFile", "username", "password", "auth-provider"].find(
     (it) => user[it] !== undefined,
   );
-  if (refused !== undefined) return { reason: `its user has ${refused}, which is not read`, accepted };
+  if (refused !== undefined) return { reason: `its user has ${refused} (not read)`, accepted };
   if (certificate) return { reason: "its user has a certificate without its key", accepted };
   return { reason: "its user has no credentials", accepted };
 }

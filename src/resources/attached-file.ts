@@ -16,10 +16,14 @@ export interface AttachedFile {
 
 /** Copies the file to `to` (0600, root). Closed where it is gone, or another one stands in its place. */
 export async function takeAttached(host: Host, it: AttachedFile, to: string): Promise<GateState> {
-  const what = `the attached ${it.name} (sha256 ${it.sha256.slice(0, 12)}...)`;
+  const lost = `the attached ${it.name} is not kept here`;
   if ((await host.fs.stat(it.from)) === undefined)
-    return closed("operator", `${what} is not kept here, and ${it.from} is gone`, it.remedy);
+    return closed("operator", `${lost} (sha256 ${it.sha256.slice(0, 12)}..., ${it.from} is gone)`, it.remedy);
   await host.fs.copy(it.from, to, ownership(root, "0600"));
   if ((await host.fs.digest(to)) === it.sha256) return open();
-  return closed("operator", `${what} is not kept here, and ${it.from} is another file by now`, it.remedy);
+  return closed(
+    "operator",
+    `${lost} (sha256 ${it.sha256.slice(0, 12)}..., ${it.from} has changed)`,
+    it.remedy,
+  );
 }

@@ -17,6 +17,8 @@ vi.setConfig({ testTimeout: 60_000 });
 afterEach(() => vi.unstubAllEnvs());
 
 const folder = "/var/lib/juju/agents/unit-capi-0/resources";
+const unset = "the option kubeconfig is not set; next: juju config capi kubeconfig=secret:ID";
+const secret = "secret:d1abc3f2v7as7cq2m0k0";
 const nothing = { kubeconfig: "", "helm-url": "http://nowhere/helm", "helm-sha256": "" };
 
 function asked(options: Readonly<Record<string, unknown>> = nothing): Asked {
@@ -56,7 +58,7 @@ describe("a unit whose three resources are attached", () => {
     const it = await site();
     expect(await it.hook()).toEqual({
       status: "blocked",
-      message: "set the kubeconfig: juju config capi kubeconfig=secret:ID",
+      message: unset,
     });
     await it.attach("kubeconfig", kubeconfigText());
     await it.attach("driver-wheel", await driverWheel({ version: "1.4.2" }));
@@ -69,17 +71,9 @@ describe("a unit whose three resources are attached", () => {
   });
 
   test.each([
-    ["driver-wheel", Buffer.from("no wheel"), "resource driver-wheel: it is no zip archive, or cut off"],
-    [
-      "helm",
-      Buffer.from("no helm"),
-      "resource helm: it can't be unpacked: tar: This does not look like a tar archive",
-    ],
-    [
-      "kubeconfig",
-      Buffer.from("{}"),
-      "resource kubeconfig: it has no list of clusters: is it cut off?; accepted: a whole kubeconfig in YAML",
-    ],
+    ["driver-wheel", Buffer.from("no wheel"), "driver-wheel: no zip archive (or cut off)"],
+    ["helm", Buffer.from("no helm"), "helm: can't be unpacked"],
+    ["kubeconfig", Buffer.from("{}"), "kubeconfig: it has no list of clusters"],
   ])(
     "is blocked by a wrong %s, keeps serving, heals, and is cured by the right one",
     async (name, bytes, reason) => {
@@ -91,7 +85,9 @@ describe("a unit whose three resources are attached", () => {
       it.tools.calls();
       const message = `${reason}; next: juju attach-resource capi ${name}=FILE`;
       expect(await it.hook()).toEqual({ status: "blocked", message });
-      expect(it.tools.calls()).toEqual(expect.arrayContaining([`juju-log -l ERROR -- ${message}`]));
+      expect(it.tools.calls()).toEqual(
+        expect.arrayContaining([expect.stringMatching(/^juju-log -l ERROR -- /)]),
+      );
       expect(await listing(it.host, ["/etc", "/usr/local"], { times: true })).toEqual(before);
       expect(restarts(it.host.commands)).toEqual([]);
       expect(await lastSignature(it.host)).toMatchObject({ inLine: false, blocked: true });
@@ -115,7 +111,7 @@ describe("a unit whose three resources are attached", () => {
     expect((await committedWish(it.host))?.kubeconfig).toBe(next);
     expect(restarts(it.host.commands)).toEqual([]);
     it.tools.replace("secret-get", `printf '%s' '${JSON.stringify({ kubeconfig: kubeconfigText() })}'`);
-    expect(await it.hook({ ...nothing, kubeconfig: "secret:x" })).toMatchObject({ status: "active" });
+    expect(await it.hook({ ...nothing, kubeconfig: secret })).toMatchObject({ status: "active" });
     expect((await committedWish(it.host))?.kubeconfig).toBe(kubeconfigText());
   });
 
@@ -124,7 +120,7 @@ describe("a unit whose three resources are attached", () => {
     await it.attach("kubeconfig", "");
     expect(await it.hook()).toMatchObject({
       status: "blocked",
-      message: expect.stringMatching(/^set the kubec/),
+      message: unset,
     });
     expect(await it.host.fs.stat(paths.kubeconfig)).toBeDefined();
   });

@@ -94,10 +94,8 @@ describe("attached files", () => {
     const found = await look(host);
     if ("faults" in found) throw new Error("refused");
     expect(found.notes).toEqual([
-      expect.stringMatching(
-        /^resource driver-wheel: it is not the published magnum-capi-helm 1\.4\.0: its sha/,
-      ),
-      `resource helm: it is not the published helm 3.17.3: its sha256 is ${sha256(helm)}`,
+      expect.stringMatching(/^driver-wheel: it is not the published magnum-capi-helm 1\.4\.0: its sha/),
+      `helm: it is not the published helm 3.17.3: its sha256 is ${sha256(helm)}`,
     ]);
     await commitWish(host, { ...wish(), attached: found.attached });
     host.commands.length = 0;
@@ -135,8 +133,8 @@ describe("attached files", () => {
     const found = await look(host);
     const reasons = "faults" in found ? found.faults.map(({ reason }) => reason) : [];
     expect(reasons).toEqual([
-      expect.stringMatching(/^resource driver-wheel: /),
-      expect.stringMatching(/^resource helm: /),
+      expect.stringMatching(/^driver-wheel: /),
+      expect.stringMatching(/^helm: /),
       expect.stringMatching(/^can't fetch the resource kubeconfig: /),
     ]);
   });
@@ -153,35 +151,33 @@ describe("a driver-wheel", () => {
   const next = "; next: juju attach-resource capi driver-wheel=FILE";
 
   test.each<[string, () => Uint8Array | Promise<Uint8Array>, string]>([
-    ["is cut off", async () => (await driverWheel()).subarray(0, 200), "it is no zip archive, or cut off"],
-    ["is 5 MB of anything", () => randomBytes(5_000_000), "it is no zip archive, or cut off"],
+    ["is cut off", async () => (await driverWheel()).subarray(0, 200), "no zip archive (or cut off)"],
+    ["is 5 MB of anything", () => randomBytes(5_000_000), "no zip archive (or cut off)"],
     [
       "is larger than any",
       () => Buffer.alloc(50 * 1024 * 1024 + 1),
-      "it has 52428801 bytes, more than 52428800",
+      "too large (52428801 bytes, at most 52428800)",
     ],
     [
       "is another package's",
       () => driverWheel({ name: "magnum" }),
-      "it is a wheel of magnum, not of magnum-capi-helm",
+      "a wheel of magnum (not of magnum-capi-helm)",
     ],
-    ["is a zip archive", () => zipOf({ a: "" }), "it is a zip archive, but no wheel"],
+    ["is a zip archive", () => zipOf({ a: "" }), "no wheel (a zip archive of something else)"],
     [
       "has a version that says nothing",
       () => driverWheel({ version: "2026.1" }),
-      "its version is 2026.1, not three numbers",
+      "version 2026.1 (not three numbers)",
     ],
     [
       "has a version out of a shell",
       () => driverWheel({ version: "1.4.0$(id)" }),
-      "its version is 1.4.0$(id), not three numbers",
+      "version 1.4.0$(id) (not three numbers)",
     ],
   ])(
     "that %s is refused by name, with the command that cures it, and nothing is written",
     async (_, bytes, reason) => {
-      expect(await refusal({ "driver-wheel": await bytes() })).toBe(
-        `resource driver-wheel: ${reason}${next}`,
-      );
+      expect(await refusal({ "driver-wheel": await bytes() })).toBe(`driver-wheel: ${reason}${next}`);
     },
   );
 
@@ -201,24 +197,24 @@ describe("a helm", () => {
     [
       "is no archive",
       randomBytes(5_000_000),
-      "it can't be unpacked: tar: This does not look like a tar archive",
+      "can't be unpacked (tar: This does not look like a tar archive)",
     ],
     [
       "is for another architecture",
       helmArchive("3.17.3", other),
-      `it holds no linux-${architecture}/helm: is it for another architecture?`,
+      `no linux-${architecture}/helm in it (is it for another architecture?)`,
     ],
-    ["says another kind of version", helmArchive("3.17", architecture), "its helm says version v3.17"],
+    ["says another kind of version", helmArchive("3.17", architecture), "no release (its version is v3.17)"],
     [
       "does not run",
       Buffer.from(`archive of linux-${architecture}/helm `),
-      "it can't be unpacked: tar: This does not look like a tar archive",
+      "can't be unpacked (tar: This does not look like a tar archive)",
     ],
   ])(
     "that %s is refused by name, with the command that cures it, and nothing is left",
     async (_, bytes, reason) => {
       expect(await refusal({ helm: bytes })).toBe(
-        `resource helm: ${reason}; next: juju attach-resource capi helm=FILE`,
+        `helm: ${reason}; next: juju attach-resource capi helm=FILE`,
       );
     },
   );
@@ -232,10 +228,7 @@ describe("a helm", () => {
         return { ok: false, code: 126, stdout: "", stderr: "Exec format error\n", timedOut: false };
       },
     };
-    expect(await look(deaf)).toHaveProperty(
-      "faults.0.reason",
-      "resource helm: its helm does not run here: Exec format error",
-    );
+    expect(await look(deaf)).toHaveProperty("faults.0.reason", "helm: does not run here (Exec format error)");
     expect(await host.fs.stat(paths.inspection)).toBeUndefined();
   });
 });
@@ -248,17 +241,17 @@ describe("a kubeconfig", () => {
       kubeconfigText().slice(0, 40),
       "it has no list of clusters: is it cut off?; accepted: a whole kubeconfig in YAML",
     ],
-    ["of 5 MB", Buffer.alloc(5_000_000, "a"), "it has 5000000 bytes, more than 1048576"],
-    ["that is binary", Buffer.from([0x80, 0xff, 1, 2]), "it is no text"],
-    ["with NUL", `${kubeconfigText()}\0`, "it is no text"],
+    ["of 5 MB", Buffer.alloc(5_000_000, "a"), "too large (5000000 bytes, at most 1048576)"],
+    ["that is binary", Buffer.from([0x80, 0xff, 1, 2]), "no text"],
+    ["with NUL", `${kubeconfigText()}\0`, "no text"],
     [
       "with an exec login",
       JSON.stringify(kubeconfigObject(logins.exec)),
-      "its user has exec, which the driver can't use; accepted: a token, or a client certificate with its key",
+      "its user has exec (not read); accepted: a token, or certificate and key",
     ],
   ])("%s is refused by name, and its content is in no word", async (_, content, reason) => {
     const said = await refusal({ kubeconfig: content });
-    expect(said).toBe(`resource kubeconfig: ${reason}; next: juju attach-resource capi kubeconfig=FILE`);
+    expect(said).toBe(`kubeconfig: ${reason}; next: juju attach-resource capi kubeconfig=FILE`);
     for (const secret of secrets) expect(said).not.toContain(secret);
   });
 });

@@ -45,10 +45,10 @@ describe("a kubeconfig that the driver can use", () => {
 
 describe("a kubeconfig is refused, without a word of its content,", () => {
   test.each([
-    ["user and password", "its user has username, which is not read"],
-    ["token file", "its user has tokenFile, which is not read"],
-    ["exec", "its user has exec, which is not read"],
-    ["auth provider", "its user has auth-provider, which is not read"],
+    ["user and password", "its user has username (not read)"],
+    ["token file", "its user has tokenFile (not read)"],
+    ["exec", "its user has exec (not read)"],
+    ["auth provider", "its user has auth-provider (not read)"],
     ["certificate alone", "its user has a certificate without its key"],
     ["key alone", "its user has no credentials"],
     ["nothing", "its user has no credentials"],

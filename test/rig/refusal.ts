@@ -131,12 +131,12 @@ export function refusalTests(recipe: RecipeName): void {
     it.each<[title: string, content: string, message: string]>([
       ["truncated", good.slice(0, 120), "it has no list of users: is it cut off?"],
       ["no YAML", "{[", "it is not a YAML mapping"],
-      ["with an exec login", user("{exec: {command: aws}}"), "its user has exec, which is not read"],
-      ["with a tokenFile", user("{tokenFile: /token}"), "its user has tokenFile, which is not read"],
+      ["with an exec login", user("{exec: {command: aws}}"), "its user has exec (not read)"],
+      ["with a tokenFile", user("{tokenFile: /token}"), "its user has tokenFile (not read)"],
       [
         "with user and password",
         user("{username: a, password: pa55}"),
-        "its user has username, which is not read",
+        "its user has username (not read)",
       ],
       ["without current-context", good.replace(/^current-context.*$/m, ""), "it has no current-context"],
     ])("a kubeconfig that is %s is refused", async (_, content, message) => {

@@ -115,11 +115,11 @@ async function pip(python: FakePython, words: readonly string[], host: Host) {
 async function installWheel(python: FakePython, path: string, host: Host): Promise<void> {
   const version = /-(\d+\.\d+\.\d+[^-]*)-py3/.exec(path)?.[1] ?? "no wheel";
   const bytes = (await host.fs.read(path)) ?? new Uint8Array();
-  install(python, version, "reason" in readWheel(bytes) ? undefined : sha256(bytes));
+  install(python, version, "reason" in (await readWheel(bytes)) ? undefined : sha256(bytes));
 }
 
 async function unzip([wheel = "", into = ""]: readonly string[], host: Host) {
-  const real = readWheel((await host.fs.read(wheel)) ?? new Uint8Array());
+  const real = await readWheel((await host.fs.read(wheel)) ?? new Uint8Array());
   const ofIndex = /^wheel of (\S+)$/.exec((await readText(host.fs, wheel)) ?? "")?.[1];
   const version = "reason" in real ? ofIndex : real.version;
   if (version === undefined) return { code: 1, stderr: "zipfile.BadZipFile: File is not a zip file" };
