@@ -199,11 +199,12 @@ test.each(states)(
 );
 
 test(
-  "a unit that was found in line asks two things in a hook, and leaves its status and its files",
+  "a unit that was found in line asks two things in a hook but upgrade-charm, and leaves its status and its files",
   async () => {
     const { unit } = await grafted();
     const [status, before] = [await unit.status(), await files()];
-    for (const name of looking) {
+    // Juju tells of another attached file by this hook, which therefore always looks.
+    for (const name of looking.filter((it) => it !== "upgrade-charm")) {
       const { code, calls } = await unit.runHook(name);
       const commands = calls.map(({ command }) => command).sort();
       expect([name, code, commands]).toEqual([name, 0, ["config-get", "secret-get"]]);

@@ -133,11 +133,7 @@ export function refusalTests(recipe: RecipeName): void {
       ["no YAML", "{[", "it is not a YAML mapping"],
       ["with an exec login", user("{exec: {command: aws}}"), "its user has exec (not read)"],
       ["with a tokenFile", user("{tokenFile: /token}"), "its user has tokenFile (not read)"],
-      [
-        "with user and password",
-        user("{username: a, password: pa55}"),
-        "its user has username (not read)",
-      ],
+      ["with user and password", user("{username: a, password: pa55}"), "its user has username (not read)"],
       ["without current-context", good.replace(/^current-context.*$/m, ""), "it has no current-context"],
     ])("a kubeconfig that is %s is refused", async (_, content, message) => {
       const { code } = await site.unit.updateSecret(site.secret, { kubeconfig: content });
