@@ -22,9 +22,9 @@ async function judgeWheel(host: Host, path: string, sha256: string): Promise<Fin
   const wheel = readWheel((await host.fs.read(path)) ?? new Uint8Array());
   if ("reason" in wheel) return { reason: showValue(wheel.reason, 200) };
   const { name, version } = wheel;
-  if (name !== driverName) return { reason: `it is a wheel of ${showValue(name)}, not of ${driverName}` };
+  if (name !== driverName) return { reason: `it is a wheel of ${showValue(name)} (not of ${driverName})` };
   if (!driverVersion.test(version))
-    return { reason: `its version is ${showValue(version)}, not three numbers` };
+    return { reason: `its version is ${showValue(version)} (not three numbers)` };
   return { version, ...differing(`${driverName} ${version}`, sha256, publishedWheels(version)) };
 }
 
@@ -70,6 +70,6 @@ export async function judgeAttached(
   { path, sha256 }: { readonly path: string; readonly sha256: string },
 ): Promise<Finding> {
   const size = (await host.fs.stat(path))?.size ?? 0;
-  if (size > maxBytes[name]) return { reason: `it has ${size} bytes, more than ${maxBytes[name]}` };
+  if (size > maxBytes[name]) return { reason: `it has ${size} bytes (more than ${maxBytes[name]})` };
   return name === "helm" ? await judgeHelm(host, path, sha256) : await judgeWheel(host, path, sha256);
 }

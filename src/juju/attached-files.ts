@@ -91,7 +91,7 @@ async function readKubeconfig(
   if (fetched === undefined || isFault(fetched)) return fetched;
   const size = (await host.fs.stat(fetched.path))?.size ?? 0;
   if (size > maxKubeconfigBytes)
-    return refused(application, "kubeconfig", `it has ${size} bytes, more than ${maxKubeconfigBytes}`);
+    return refused(application, "kubeconfig", `it has ${size} bytes (more than ${maxKubeconfigBytes})`);
   const bytes = Buffer.from((await host.fs.read(fetched.path)) ?? "");
   const text = bytes.toString("utf8");
   if (!Buffer.from(text, "utf8").equals(bytes) || text.includes("\0"))

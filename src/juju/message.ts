@@ -33,7 +33,8 @@ function withoutRepeats(lead: string, reason: string): readonly [lead: string, r
   const subject = /^\S+/.exec(reason)?.[0] ?? "";
   const isNamed = subject !== "" && /, (\S+?):? $/.exec(short)?.[1]?.startsWith(subject) === true;
   const bare = isNamed ? reason.slice(subject.length).trimStart() : reason;
-  return [short, bare.replace(/^[a-z-]+:(?=\S)/, "")];
+  // The next step names a resource of Juju's as one.
+  return [short, bare.replace(/^(?:[a-z-]+:(?=\S)|resource (?=\S+: ))/, "")];
 }
 
 /** The longest form of a lead and a reason that fits; what no form makes short enough is cut. */

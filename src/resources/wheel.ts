@@ -40,7 +40,7 @@ function endRecord(zip: Buffer): number {
   for (let at = zip.length - endLength; at >= Math.max(0, zip.length - endLength - 0xffff); at -= 1) {
     if (zip.readUInt32LE(at) === endSignature) return at;
   }
-  throw new Unreadable("it is no zip archive, or cut off");
+  throw new Unreadable("it is no zip archive (or cut off)");
 }
 
 function membersOf(zip: Buffer): readonly Member[] {
@@ -116,7 +116,7 @@ export function readWheel(bytes: Uint8Array): Wheel | WheelFinding {
   if ("reason" in files) return files;
   const folders = [...files.keys()].flatMap((name) => /^([^/]+)\.dist-info\/METADATA$/.exec(name)?.[1] ?? []);
   const [folder] = folders;
-  if (folder === undefined || folders.length > 1) return { reason: "it is a zip archive, but no wheel" };
+  if (folder === undefined || folders.length > 1) return { reason: "it is no wheel (but a zip archive)" };
   const text = (name: string) => files.get(`${folder}.dist-info/${name}`)?.toString("utf8") ?? "";
   const [name = ""] = header(text("METADATA"), "Name");
   const [version = ""] = header(text("METADATA"), "Version");
@@ -125,6 +125,6 @@ export function readWheel(bytes: Uint8Array): Wheel | WheelFinding {
     return { reason: `its METADATA says ${name} ${version}, but its folder is ${folder}.dist-info` };
   const tags = header(text("WHEEL"), "Tag");
   if (!tags.includes("py3-none-any"))
-    return { reason: `it is for ${tags.join(", ") || "no Python"}, not for py3-none-any` };
+    return { reason: `it is for ${tags.join(", ") || "no Python"} (not for py3-none-any)` };
   return { name: normal(name), version };
 }

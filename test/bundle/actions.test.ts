@@ -154,7 +154,7 @@ describe("the packed charm on a machine that is no conductor", () => {
     expect(await it.status()).toEqual({
       status: "blocked",
       message:
-        "resource driver-wheel: it is a wheel of magnum, not of magnum-capi-helm; next: juju attach-resource magnum-capi-helm driver-wheel=FILE",
+        "driver-wheel: it is a wheel of magnum; next: juju attach-resource magnum-capi-helm driver-wheel=FILE",
     });
     await it.attachResource("driver-wheel", "");
     expect(await it.status()).toMatchObject({ status: "waiting", message: noConductor });

@@ -69,7 +69,7 @@ describe("a unit whose three resources are attached", () => {
   });
 
   test.each([
-    ["driver-wheel", Buffer.from("no wheel"), "resource driver-wheel: it is no zip archive, or cut off"],
+    ["driver-wheel", Buffer.from("no wheel"), "resource driver-wheel: it is no zip archive (or cut off)"],
     [
       "helm",
       Buffer.from("no helm"),

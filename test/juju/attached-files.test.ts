@@ -153,28 +153,28 @@ describe("a driver-wheel", () => {
   const next = "; next: juju attach-resource capi driver-wheel=FILE";
 
   test.each<[string, () => Uint8Array | Promise<Uint8Array>, string]>([
-    ["is cut off", async () => (await driverWheel()).subarray(0, 200), "it is no zip archive, or cut off"],
-    ["is 5 MB of anything", () => randomBytes(5_000_000), "it is no zip archive, or cut off"],
+    ["is cut off", async () => (await driverWheel()).subarray(0, 200), "it is no zip archive (or cut off)"],
+    ["is 5 MB of anything", () => randomBytes(5_000_000), "it is no zip archive (or cut off)"],
     [
       "is larger than any",
       () => Buffer.alloc(50 * 1024 * 1024 + 1),
-      "it has 52428801 bytes, more than 52428800",
+      "it has 52428801 bytes (more than 52428800)",
     ],
     [
       "is another package's",
       () => driverWheel({ name: "magnum" }),
-      "it is a wheel of magnum, not of magnum-capi-helm",
+      "it is a wheel of magnum (not of magnum-capi-helm)",
     ],
-    ["is a zip archive", () => zipOf({ a: "" }), "it is a zip archive, but no wheel"],
+    ["is a zip archive", () => zipOf({ a: "" }), "it is no wheel (but a zip archive)"],
     [
       "has a version that says nothing",
       () => driverWheel({ version: "2026.1" }),
-      "its version is 2026.1, not three numbers",
+      "its version is 2026.1 (not three numbers)",
     ],
     [
       "has a version out of a shell",
       () => driverWheel({ version: "1.4.0$(id)" }),
-      "its version is 1.4.0$(id), not three numbers",
+      "its version is 1.4.0$(id) (not three numbers)",
     ],
   ])(
     "that %s is refused by name, with the command that cures it, and nothing is written",
@@ -248,7 +248,7 @@ describe("a kubeconfig", () => {
       kubeconfigText().slice(0, 40),
       "it has no list of clusters: is it cut off?; accepted: a whole kubeconfig in YAML",
     ],
-    ["of 5 MB", Buffer.alloc(5_000_000, "a"), "it has 5000000 bytes, more than 1048576"],
+    ["of 5 MB", Buffer.alloc(5_000_000, "a"), "it has 5000000 bytes (more than 1048576)"],
     ["that is binary", Buffer.from([0x80, 0xff, 1, 2]), "it is no text"],
     ["with NUL", `${kubeconfigText()}\0`, "it is no text"],
     [

@@ -40,6 +40,13 @@ describe("a status message", () => {
       "magnum-capi-helm can't be fetched: https://mirror.example.com/simple/; next: is the index reachable?",
     ],
     [
+      "names a file of the operator's by its resource, and what is wrong with it",
+      "resource driver-wheel: it is a wheel of magnum (not of magnum-capi-helm)",
+      "juju attach-resource magnum-capi-helm driver-wheel=FILE",
+      undefined,
+      "driver-wheel: it is a wheel of magnum; next: juju attach-resource magnum-capi-helm driver-wheel=FILE",
+    ],
+    [
       "is cut where that is not enough",
       "x".repeat(500),
       "free space",

@@ -14,12 +14,12 @@ describe("a wheel", () => {
   });
 
   test.each<[string, () => Buffer | Promise<Buffer>, string]>([
-    ["is empty", () => Buffer.alloc(0), "it is no zip archive, or cut off"],
-    ["is 5 MB of anything", () => randomBytes(5_000_000), "it is no zip archive, or cut off"],
+    ["is empty", () => Buffer.alloc(0), "it is no zip archive (or cut off)"],
+    ["is 5 MB of anything", () => randomBytes(5_000_000), "it is no zip archive (or cut off)"],
     [
       "is a zip archive of something else",
       () => zipOf({ "a.txt": "a" }),
-      "it is a zip archive, but no wheel",
+      "it is no wheel (but a zip archive)",
     ],
     [
       "has another folder than its METADATA says",
@@ -34,7 +34,7 @@ describe("a wheel", () => {
     [
       "is for one platform",
       () => driverWheel({ tag: "cp310-cp310-manylinux_2_17_x86_64" }),
-      "it is for cp310-cp310-manylinux_2_17_x86_64, not for py3-none-any",
+      "it is for cp310-cp310-manylinux_2_17_x86_64 (not for py3-none-any)",
     ],
   ])("that %s is none", async (_, bytes, reason) => {
     expect(readWheel(await bytes())).toEqual({ reason });

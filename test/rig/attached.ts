@@ -57,7 +57,7 @@ export function attachedTests(recipe: RecipeName, juju: "3.6.28" | "4.0.15"): vo
       expect(await site.unit.status()).toEqual({
         status: "blocked",
         message:
-          "resource driver-wheel: it is a wheel of magnum, not of magnum-capi-helm; next: juju attach-resource magnum-capi-helm driver-wheel=FILE",
+          "driver-wheel: it is a wheel of magnum; next: juju attach-resource magnum-capi-helm driver-wheel=FILE",
       });
       expect(await stamps(site.conductor, "without it")).toBe(before);
       await site.unit.attachResource("driver-wheel", wheel());
