@@ -42,7 +42,9 @@ function shortened(lead: string, reason: string, limit: number): string {
   const plain = withoutFolders(reason);
   const [shortLead, bare] = withoutRepeats(lead, plain);
   const forms = [`${lead}${reason}`, `${withoutFolders(lead)}${plain}`, `${shortLead}${bare}`];
-  for (let rest = withoutDetail(bare); rest !== ""; rest = withoutDetail(rest))
+  // A name alone does not say what is wrong with it: what does is cut then.
+  const says = (rest: string) => rest !== "" && (shortLead !== "" || rest.includes(" "));
+  for (let rest = withoutDetail(bare); says(rest); rest = withoutDetail(rest))
     forms.push(`${shortLead}${rest}`);
   return forms.find((form) => form.length <= limit) ?? cut(forms.at(-1) ?? "", limit);
 }

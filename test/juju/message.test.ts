@@ -47,6 +47,13 @@ describe("a status message", () => {
       "driver-wheel: it is a wheel of magnum; next: juju attach-resource magnum-capi-helm driver-wheel=FILE",
     ],
     [
+      "cuts what is wrong with it rather than to leave the name alone",
+      "resource kubeconfig: its user has exec, which is not read; accepted: a token, or certificate and key",
+      "juju attach-resource magnum-capi-helm kubeconfig=FILE",
+      undefined,
+      "kubeconfig: its user has exec, which...; next: juju attach-resource magnum-capi-helm kubeconfig=FILE",
+    ],
+    [
       "is cut where that is not enough",
       "x".repeat(500),
       "free space",
