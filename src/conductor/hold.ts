@@ -1,4 +1,4 @@
-import { type Host, readText } from "../host/host.ts";
+import { type Host, readJson } from "../host/host.ts";
 import type { Trouble } from "../reconcile/report.ts";
 import { ownership, root } from "../resources/owner.ts";
 import { paths } from "./paths.ts";
@@ -18,8 +18,7 @@ export interface Hold extends Trouble {
 
 /** The hold on this unit; `undefined` for none. */
 export async function readHold(host: Host): Promise<Hold | undefined> {
-  const text = await readText(host.fs, paths.hold);
-  return text === undefined ? undefined : (JSON.parse(text) as Hold);
+  return await readJson<Hold>(host.fs, paths.hold);
 }
 
 /** The hold, where it holds back this wish. */

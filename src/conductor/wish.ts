@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Host, readText } from "../host/host.ts";
+import { type Host, readJson, readText } from "../host/host.ts";
 import { ownership, root } from "../resources/owner.ts";
 import { type Attachments, attachedDigests } from "./attached.ts";
 import type { RawOptions } from "./config.ts";
@@ -85,6 +85,5 @@ export async function keepPrevious(host: Host, wish: Wish): Promise<void> {
 
 /** The wish that was in force before the present one. */
 export async function previousWish(host: Host): Promise<Wish | undefined> {
-  const text = await readText(host.fs, paths.previous);
-  return text === undefined ? undefined : (JSON.parse(text) as Wish);
+  return await readJson<Wish>(host.fs, paths.previous);
 }

@@ -123,3 +123,17 @@ export async function readText(fs: HostFs, path: string): Promise<string | undef
   const bytes = await fs.read(path);
   return bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8");
 }
+
+/**
+ * Reads a JSON file; `undefined` when it is not there. Throws a `HostFault` that names the file where it holds none: the
+ * engine's own error would quote from it.
+ */
+export async function readJson<T>(fs: HostFs, path: string): Promise<T | undefined> {
+  const text = await readText(fs, path);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new HostFault(`${path} is damaged: it can't be read`, { remedy: "move it away" });
+  }
+}

@@ -21,12 +21,11 @@ function withoutFolders(text: string): string {
   return text.replace(/(?<![\w/])\/(?:[^\s/:;,]+\/)+(?=[^\s/])/g, "");
 }
 
-/** The same without its last detail, which follows a colon, a semicolon or a bracket; "" where only a name is left. */
+/** The same without its last detail, which follows a colon, a semicolon or a bracket; "" where there is none. */
 function withoutDetail(reason: string): string {
   const details = [...reason.matchAll(/: |; | \(/g)];
   // What opens a bracket goes as a whole.
-  const rest = reason.slice(0, details.at(-1)?.index ?? 0).replace(/ \([^)]*$/, "");
-  return rest.includes(" ") ? rest : "";
+  return reason.slice(0, details.at(-1)?.index ?? 0).replace(/ \([^)]*$/, "");
 }
 
 /** A lead and a reason without the kinds of resources, and a reason that does not begin with what the lead names. */
@@ -43,7 +42,9 @@ function shortened(lead: string, reason: string, limit: number): string {
   const plain = withoutFolders(reason);
   const [shortLead, bare] = withoutRepeats(lead, plain);
   const forms = [`${lead}${reason}`, `${withoutFolders(lead)}${plain}`, `${shortLead}${bare}`];
-  for (let rest = withoutDetail(bare); rest !== ""; rest = withoutDetail(rest))
+  // A name alone does not say what is wrong with it: what does is cut then.
+  const says = (rest: string) => rest !== "" && (shortLead !== "" || rest.includes(" "));
+  for (let rest = withoutDetail(bare); says(rest); rest = withoutDetail(rest))
     forms.push(`${shortLead}${rest}`);
   return forms.find((form) => form.length <= limit) ?? cut(forms.at(-1) ?? "", limit);
 }

@@ -53,10 +53,19 @@ export function readAsked(
   return answer === undefined ? { config } : { config, secret: { uri: signature.secret, answer } };
 }
 
-/** The text of the key `kubeconfig` of a secret; `undefined` when there is none. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The engine's own error would quote from a secret.
+    throw new Error("secret-get ended with 0, but printed no JSON");
+  }
+}
+
+/** The text of the key `kubeconfig` of a secret; `undefined` when there is none. Throws where no JSON was printed. */
 export function kubeconfigOf(answer: HookAnswer): string | undefined {
   if (answer.code !== 0) return undefined;
-  const content: unknown = JSON.parse(answer.stdout);
+  const content = parsed(answer.stdout);
   const text = (content as { kubeconfig?: unknown } | null)?.kubeconfig;
   return typeof text === "string" ? text : undefined;
 }

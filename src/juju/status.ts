@@ -76,7 +76,9 @@ function olderDriver({ config, hold }: Reported): readonly Trouble[] {
   const version = config["driver-version"];
   if (hold !== undefined || isAtLeast(version, defaultDriver)) return [];
   const reason = `driver ${version} is older than the default`;
-  return [{ cure: "note", source: "driver-version", reason, remedy: `set driver-version=${defaultDriver}` }];
+  const isAttached = config.attached?.["driver-wheel"] !== undefined;
+  const remedy = isAttached ? `attach a wheel of ${defaultDriver}` : `set driver-version=${defaultDriver}`;
+  return [{ cure: "note", source: "driver-version", reason, remedy }];
 }
 
 const defaultDriver = String(optionDeclarations["driver-version"].default);

@@ -1,4 +1,4 @@
-import { type Host, readText } from "../host/host.ts";
+import { type Host, readJson } from "../host/host.ts";
 import { type Outcome, type Report, type Trouble, troubles } from "./report.ts";
 
 /**
@@ -34,10 +34,7 @@ export interface Journal<Wish> {
 export function journal<Wish>(directory: string): Journal<Wish> {
   const path = `${directory}/journal.json`;
   return {
-    read: async (host) => {
-      const text = await readText(host.fs, path);
-      return text === undefined ? undefined : (JSON.parse(text) as Entry<Wish>);
-    },
+    read: (host) => readJson<Entry<Wish>>(host.fs, path),
     write: async (host, entry) => {
       const rootOnly = { uid: 0, gid: 0 };
       await host.fs.makeDirectory(directory, { ...rootOnly, mode: "0700" });

@@ -63,6 +63,16 @@ describe("the stub behind every hook", () => {
     expect(await called("tools/status-set")).toBeUndefined();
   });
 
+  test("lets nothing that it starts leave a core, which would hold the kubeconfig", async () => {
+    await writeProgram(
+      "bin/node",
+      `#!/bin/sh\nulimit -S -c >"\${0%/*}/soft"\nulimit -H -c >"\${0%/*}/hard"\n`,
+    );
+    await runHook("hooks/config-changed");
+    const limits = ["soft", "hard"].map((limit) => readFile(join(charm, "bin", limit), "utf8"));
+    expect(await Promise.all(limits)).toEqual(["0\n", "0\n"]);
+  });
+
   test.each([
     ["its answer", 'echo "{\\"a\\":1} $*"', '{"a":1} --format=json\n\0' + "0"],
     ["its failure", "exit 3", "\0" + "3"],

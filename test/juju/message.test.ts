@@ -40,6 +40,20 @@ describe("a status message", () => {
       "magnum-capi-helm can't be fetched: https://mirror.example.com/simple/; next: is the index reachable?",
     ],
     [
+      "names a file of the operator's by its resource, and what is wrong with it",
+      "driver-wheel: a wheel of magnum (not of magnum-capi-helm)",
+      "juju attach-resource magnum-capi-helm driver-wheel=FILE",
+      undefined,
+      "driver-wheel: a wheel of magnum; next: juju attach-resource magnum-capi-helm driver-wheel=FILE",
+    ],
+    [
+      "cuts what is wrong with it rather than to leave the name alone",
+      "kubeconfig: its user has exec, which is not read; accepted: a token, or certificate and key",
+      "juju attach-resource magnum-capi-helm kubeconfig=FILE",
+      undefined,
+      "kubeconfig: its user has exec, which...; next: juju attach-resource magnum-capi-helm kubeconfig=FILE",
+    ],
+    [
       "is cut where that is not enough",
       "x".repeat(500),
       "free space",

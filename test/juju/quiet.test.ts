@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { apply } from "../../src/conductor/graft.ts";
-import { hasSameProxies, toldProxies } from "../../src/juju/quiet.ts";
+import { hasSameProxies, kubeconfigOf, toldProxies } from "../../src/juju/quiet.ts";
 import { lastOrigin, lastSignature, signer } from "../../src/juju/signer.ts";
 import { conductorMachine, wish } from "../support/machine/conductor-machine.ts";
 
@@ -47,5 +47,19 @@ describe("the proxies that a hook is told of", () => {
     await signer(host, { config: "{}", secret: "secret:x", proxies }, "/charm").keep(ending);
     await signer(host, await lastOrigin(host), "/charm").keep(ending);
     expect(await lastSignature(host)).toMatchObject({ proxies });
+  });
+});
+
+describe("a secret's answer", () => {
+  test("that is no JSON is a defect whose words have nothing of it", () => {
+    const words = () => {
+      try {
+        return kubeconfigOf({ code: 0, stdout: "t0ken" });
+      } catch (error) {
+        return error instanceof Error ? error.stack : "";
+      }
+    };
+    expect(words()).toContain("secret-get ended with 0, but printed no JSON");
+    expect(words()).not.toContain("t0ken");
   });
 });

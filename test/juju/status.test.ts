@@ -213,6 +213,14 @@ describe("the status of a unit", () => {
     expect(statusFor({ ...reported([fine]), config })).toEqual({ status: "active", message });
   });
 
+  test("names a wheel to attach where the older driver came out of one", () => {
+    const attached = { "driver-wheel": { version: "1.3.0" } };
+    const config = { "driver-version": "1.3.0", attached } as unknown as Reported["config"];
+    expect(statusFor({ ...reported([fine]), config }).message).toBe(
+      "driver 1.3.0 is older than the default; next: attach a wheel of 1.4.0",
+    );
+  });
+
   test("has a rollback say that the driver is an older one", () => {
     const back: Hold = { ...hold, kind: "rollback", cure: "note", reason: "rolled back" };
     const config = { "driver-version": "1.3.0" } as Reported["config"];

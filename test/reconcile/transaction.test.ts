@@ -115,6 +115,14 @@ describe("the journal of a change", () => {
     expect(await host.fs.stat("/state/transaction/journal.json")).toMatchObject({ mode: "0600", uid: 0 });
   });
 
+  test("that is damaged is told by its path, without a word of what it holds", async () => {
+    const host = memoryHost({ files: { "/state/journal.json": '{"wish": t0ken-in-it' } });
+    const read = journal("/state").read(host);
+    await expect(read).rejects.toThrow("/state/journal.json is damaged: it can't be read");
+    await expect(read).rejects.toHaveProperty("remedy", "move it away");
+    await expect(read).rejects.not.toHaveProperty("stack", expect.stringContaining("t0ken"));
+  });
+
   test("ends with its entry first: copies that a kill leaves are nobody's", async () => {
     const host = memoryHost();
     const it = journal<string>("/state/transaction");
