@@ -18,7 +18,7 @@ import { attachedFile } from "./attached.ts";
 import type { Conductor } from "./conductor.ts";
 import type { Config } from "./config.ts";
 import { blockLines, blockOf, defaultsOwner, markers } from "./defaults-block.ts";
-import { deferralGate, unlessDeferred } from "./deferred.ts";
+import { deferralGate, policyGate, unlessDeferred } from "./deferred.ts";
 import { daemonOptions, describeDropIn, renderDropIn } from "./drop-in.ts";
 import {
   conductorProxiesGate,
@@ -243,7 +243,7 @@ function restartables(
       mustRun: true,
       gates: [...daemon.gates, ...proof],
       follows: [`pip-package:${driver.name}`],
-      ...(defers ? { deferral: deferralGate(daemon.unit) } : {}),
+      deferral: defers ? deferralGate(daemon.unit) : policyGate(daemon.unit),
     }),
   );
 }

@@ -42,7 +42,10 @@ async function restartAlone(
   const { unit } = at;
   const config = { ...at.config, "enable-auto-restarts": true };
   const { stage: _, ...desired } = desiredState(config, unit, wish);
-  const services = desired.resources.filter(({ id }) => id.startsWith("service:"));
+  // A person asked for it: like `invoke-rc.d --force`, it asks no policy.
+  const services = desired.resources
+    .filter(({ id }) => id.startsWith("service:"))
+    .map(({ deferral: _policy, ...it }) => it);
   const resources = deferredOnly ? services : await Promise.all(services.map((it) => anew(host, it)));
   // What would be staged is in place, and files are not looked after here.
   const report = await reconcile(host, { ...desired, resources }, "apply", watch, { policy: "change" });

@@ -10,7 +10,7 @@ import { packageAsBefore } from "../resources/pip-package.ts";
 import { recordProcess, service } from "../resources/service.ts";
 import type { Conductor } from "./conductor.ts";
 import { markers } from "./defaults-block.ts";
-import { deferralGate } from "./deferred.ts";
+import { deferralGate, policyGate } from "./deferred.ts";
 import { daemons, driverPackage, firstOriginals, type Wanted } from "./desired-state.ts";
 import { paths } from "./paths.ts";
 import { stableGate } from "./process-gates.ts";
@@ -124,7 +124,12 @@ async function asBefore(
   return (running) => [
     ...files,
     ...found.map((it) =>
-      service({ ...it, mustRun: running.includes(it.unit), startsStopped: running.includes(it.unit) }),
+      service({
+        ...it,
+        mustRun: running.includes(it.unit),
+        startsStopped: running.includes(it.unit),
+        deferral: policyGate(it.unit),
+      }),
     ),
     ...command,
   ];

@@ -1,5 +1,6 @@
 import type { Host } from "../host/host.ts";
 import { packageFiles } from "../resources/pip-package.ts";
+import { policyProgram, policyRules } from "../resources/restart-policy.ts";
 import { showUnit } from "../resources/systemctl.ts";
 import type { Conductor } from "./conductor.ts";
 import type { Config } from "./config.ts";
@@ -15,10 +16,14 @@ export async function watched(
 ): Promise<{ readonly files: readonly string[]; readonly processes: readonly number[] }> {
   const units = unit.hasApi ? [services.conductor, services.api] : [services.conductor];
   const dropIns = (await host.fs.list(paths.dropInDirectory)) ?? [];
+  const rules = (await host.fs.list(policyRules)) ?? [];
   const files = [
     ...watchedPaths(unit),
     ...dropIns.map((name) => `${paths.dropInDirectory}/${name}`),
     paths.helmReceipt,
+    policyProgram,
+    policyRules,
+    ...rules.map((name) => `${policyRules}/${name}`),
     ...(await packageFiles(host, driverPackage(config, unit))),
   ];
   const statuses = await Promise.all(units.map((name) => showUnit(host, name)));
