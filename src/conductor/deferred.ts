@@ -4,9 +4,11 @@ import type { Outcome, Report, Trouble } from "../reconcile/report.ts";
 import type { Resource } from "../reconcile/resource.ts";
 import { askPolicy, policyProgram } from "../resources/restart-policy.ts";
 import { showUnit, type UnitStatus } from "../resources/systemctl.ts";
+import { commandFor } from "./other-make.ts";
 
 const suffix = "-restart-deferred";
 const policySuffix = "-restart-policy";
+const sharedSuffix = "-restart-shared";
 const byOption = "restart deferred";
 const byPolicy = "restart deferred by policy-rc.d";
 const remedy = "run the action restart-services";
@@ -60,9 +62,26 @@ export function policyGate(service: string): Gate {
   };
 }
 
+/**
+ * Closed in any case: a service that runs other things too is not restarted for Magnum's sake, nor reloaded, which would
+ * bring into force whatever else was changed in its configuration. `cure`: the operator's, or a note.
+ */
+export function sharedGate(service: string, cure: "operator" | "note" = "operator"): Gate {
+  return {
+    id: `${service}${sharedSuffix}`,
+    title: `${service} runs nothing but Magnum`,
+    check: async () => closed(cure, `the API runs in ${service}, older than its files`, commandFor(service)),
+  };
+}
+
+/** Whether a gate is the policy's word, which a person may overrule. Pure. */
+export function isPolicy({ id }: Gate): boolean {
+  return id.endsWith(policySuffix);
+}
+
 /** Whether a gate or trouble of this name tells of a service that is left alone. Pure. */
 export function isDeferral(source: string): boolean {
-  return source.endsWith(suffix) || source.endsWith(policySuffix);
+  return [suffix, policySuffix, sharedSuffix].some((it) => source.endsWith(it));
 }
 
 /** Whether a resource is as it is for a deferred restart alone, which is no drift to tell of. Pure. */

@@ -14,11 +14,12 @@ import { root } from "../resources/owner.ts";
 import { type PipPackage, pipPackage, pipPackageInput, wheelPrefix } from "../resources/pip-package.ts";
 import { recordProcess, type ServiceInput, service } from "../resources/service.ts";
 import { store } from "../resources/store.ts";
+import type { UnitStatus } from "../resources/systemctl.ts";
 import { attachedFile } from "./attached.ts";
-import type { Conductor } from "./conductor.ts";
+import { apiService, type Conductor, statusOf } from "./conductor.ts";
 import type { Config } from "./config.ts";
 import { blockLines, blockOf, defaultsOwner, markers } from "./defaults-block.ts";
-import { deferralGate, policyGate, unlessDeferred } from "./deferred.ts";
+import { deferralGate, policyGate, sharedGate, unlessDeferred } from "./deferred.ts";
 import { daemonOptions, describeDropIn, renderDropIn } from "./drop-in.ts";
 import {
   conductorProxiesGate,
@@ -124,6 +125,8 @@ export interface Daemon {
   readonly records: string;
   /** What its restart waits for. */
   readonly gates: readonly Gate[];
+  /** Where it runs other things too, its state as far as Magnum goes; it is never restarted then. */
+  readonly status?: (host: Host) => Promise<UnitStatus>;
 }
 
 /** Digests of what the daemons have to have read; without one, whatever is there. */
@@ -142,8 +145,20 @@ export function daemons(unit: Conductor, driver: PipPackage, wanted: Wanted): re
     : shared;
   return [
     { unit: services.conductor, inputs: conductor, records: paths.processes, gates: [helmIdleGate()] },
-    ...(unit.hasApi ? [{ unit: services.api, inputs: api, records: paths.processes, gates: [] }] : []),
+    ...(unit.hasApi ? [{ ...apiDaemon(unit), inputs: api, records: paths.processes, gates: [] }] : []),
   ];
+}
+
+function apiDaemon(unit: Conductor): Pick<Daemon, "unit" | "status"> {
+  const name = apiService(unit);
+  if (unit.otherApi?.isShared !== true) return { unit: name };
+  return { unit: name, status: (host) => statusOf(host, unit, name) };
+}
+
+/** Who leaves a daemon alone, whatever it has read. */
+function deferralOf({ unit, status }: Daemon, defers: boolean): Gate {
+  if (status !== undefined) return sharedGate(unit);
+  return defers ? deferralGate(unit) : policyGate(unit);
 }
 
 /** sha256 of what the daemons read of a configuration: another release of the charm may make other bytes of the same. */
@@ -240,10 +255,10 @@ function restartables(
   return running.map((daemon) =>
     service({
       ...daemon,
-      mustRun: true,
+      mustRun: daemon.status === undefined,
       gates: [...daemon.gates, ...proof],
       follows: [`pip-package:${driver.name}`],
-      deferral: defers ? deferralGate(daemon.unit) : policyGate(daemon.unit),
+      deferral: deferralOf(daemon, defers),
     }),
   );
 }

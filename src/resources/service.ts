@@ -26,6 +26,12 @@ interface ServiceOptions {
   /** Closed while it is to be left alone. */
   readonly deferral?: Gate;
   readonly follows?: readonly ResourceId[];
+  /** Its state; unless given, what systemd says of it. */
+  readonly status?: (host: Host) => Promise<UnitStatus>;
+}
+
+function statusOf(host: Host, { unit, status }: ServiceOptions): Promise<UnitStatus> {
+  return status === undefined ? showUnit(host, unit) : status(host);
 }
 
 /** What one process, known by its pid and start, read of each input. */
@@ -71,7 +77,7 @@ function stale(
 
 /** Writes down what the running process has read, when that is known, so that a repaired drift needs no restart. */
 export async function recordProcess(host: Host, options: ServiceOptions): Promise<void> {
-  const status = await showUnit(host, options.unit);
+  const status = await statusOf(host, options);
   if (status.mainPid === 0 || (await readRecord(host, options, status)) !== undefined) return;
   const readings = await readAll(host, options.inputs);
   if (stale(readings, status, undefined).length > 0) return;
@@ -118,7 +124,7 @@ export function service(options: ServiceOptions): Resource {
 }
 
 async function observeService(host: Host, options: ServiceOptions): Promise<State> {
-  const status = await showUnit(host, options.unit);
+  const status = await statusOf(host, options);
   const base = { active: status.active, load: status.load };
   if (status.mainPid === 0) return { ...base, inputs: "current" };
   const record = await readRecord(host, options, status);
