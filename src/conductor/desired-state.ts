@@ -3,6 +3,7 @@ import type { Host } from "../host/host.ts";
 import { proxyFor, proxyVariables } from "../host/proxy.ts";
 import { managementServer } from "../management/kubeconfig.ts";
 import type { Gate } from "../reconcile/gate.ts";
+import { planChange } from "../reconcile/plan.ts";
 import type { DesiredState } from "../reconcile/reconcile.ts";
 import type { Resource } from "../reconcile/resource.ts";
 import { directory } from "../resources/directory.ts";
@@ -219,7 +220,7 @@ export function desiredState(
       ...command(placement, kept),
       ...watch(placement, config, unit, kept),
       ...running,
-      ...unsetCertificates(config, kept),
+      ...unsetCertificates(config, kept, running),
     ],
     stage: async (host, changes) => {
       if (!changes.some(({ id }) => isReadByDaemons(id))) return [];
@@ -308,11 +309,27 @@ function certificates(content: string, kept: Originals): Resource {
 
 /**
  * Taken away last: until its restart the conductor reads them, by the drop-in that it has read. Where restarts are an
- * operator's, the file stays for that reason.
+ * operator's, or the policy forbids one that is due, the file stays for that reason.
  */
-function unsetCertificates(config: Config, kept: Originals): readonly Resource[] {
+function unsetCertificates(
+  config: Config,
+  kept: Originals,
+  running: readonly Resource[],
+): readonly Resource[] {
   const isRead = config["openstack-ca"] !== "" || !config["enable-auto-restarts"];
-  return isRead ? [] : [unusedFile(paths.openstackCa, kept)];
+  if (isRead) return [];
+  const unused = unusedFile(paths.openstackCa, kept);
+  const conductor = running.find(({ id }) => id === `service:${services.conductor}`);
+  const isDenied = async (host: Host) => {
+    if (conductor?.deferral === undefined) return false;
+    if (planChange(conductor, await conductor.observe(host)) === undefined) return false;
+    return (await conductor.deferral.check(host)).state === "closed";
+  };
+  const observe = async (host: Host) => {
+    const found = await unused.observe(host);
+    return found !== "absent" && (await isDenied(host)) ? "absent" : found;
+  };
+  return [{ ...unused, observe }];
 }
 
 function command(placement: Placement, kept: Originals): readonly Resource[] {

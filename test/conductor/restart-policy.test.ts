@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { apply, type Ending, healLast, plan, type Reported, undo } from "../../src/conductor/graft.ts";
 import { paths } from "../../src/conductor/paths.ts";
@@ -14,6 +16,7 @@ import { restarts } from "../support/machine/fake-systemd.ts";
 // Room for a machine that is busy with the tests of the rig.
 vi.setConfig({ testTimeout: 60_000 });
 
+const ca = readFileSync(join(import.meta.dirname, "../fixtures/ca/ca.pem"), "utf8");
 const program = "/usr/sbin/policy-rc.d";
 const ready = { status: "active", message: "Unit is ready" };
 const newChart = wish({ "chart-version": "0.26.0" });
@@ -138,6 +141,19 @@ test("the action restart-services restarts all the same: a person asked", async 
   expect(statusFor(ending)).toEqual(ready);
   expect(restarts(host.commands)).toEqual(["magnum-conductor", "magnum-api"]);
   expect(asked).toEqual([]);
+});
+
+test("certificates that are not wanted any more stay while the conductor that reads them may not be restarted", async () => {
+  const answers: Record<string, number> = {};
+  const { host } = await underPolicy(answers);
+  await apply(host, wish({ "openstack-ca": ca }));
+  Object.assign(answers, { restart: 101 });
+  await apply(host, wish());
+  expect(await host.fs.stat(paths.openstackCa)).toBeDefined();
+  delete answers["restart"];
+  expect(statusFor(await reported(healLast(host)))).toEqual(ready);
+  await healLast(host);
+  expect(await host.fs.stat(paths.openstackCa)).toBeUndefined();
 });
 
 test("a restart by somebody else between the write and ours is noticed, and not repeated", async () => {
