@@ -164,6 +164,8 @@ test("a restart by somebody else between the write and ours is noticed, and not 
   host.run = async (argv, options) => {
     const answer = await run(argv, options);
     if (argv[3] !== program || argv[4] !== "magnum-conductor") return answer;
+    // Not in the millisecond of the write.
+    await new Promise((resolve) => setTimeout(resolve, 20));
     await run(["systemctl", "restart", "magnum-conductor"]);
     pids.push(services["magnum-conductor"]?.mainPid ?? 0);
     return answer;
