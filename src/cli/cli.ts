@@ -178,7 +178,7 @@ async function status(call: Call, wish: Wish): Promise<number> {
   const { host } = call.world;
   const config = parseConfig(wish.options, wish.kubeconfig, wish);
   const unit = await findConductor(host);
-  if ("missing" in unit) return endOther(call, { end: "no-conductor", missing: unit.missing });
+  if ("missing" in unit) return endOther(call, { end: "no-conductor", ...unit });
   if (!("kubeconfig" in config)) return endOther(call, { end: "refused", refusals: config });
   const states = await Promise.all(
     desiredState(config, unit, wish).resources.map(async (it) => ({

@@ -1,10 +1,9 @@
 import type { Host } from "../host/host.ts";
 import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import { showUnit, type UnitStatus } from "../resources/systemctl.ts";
-import { asDaemon, type Conductor } from "./conductor.ts";
+import { apiService, asDaemon, type Conductor } from "./conductor.ts";
 import program from "./http-look.py";
 import { type Address, listenersOf } from "./listeners.ts";
-import { services } from "./paths.ts";
 
 /** An error that the API itself answers is believed when it is this old. */
 const errorMs = 20_000;
@@ -27,19 +26,18 @@ function urlOf({ host, port }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-const logs = `journalctl -u ${services.api} -n 50`;
-
 /** What one look found, and up to which age of the process another look may find better. */
 interface Look {
   readonly state: GateState;
   readonly patienceMs: number;
 }
 
-function nothing(what: string): Look {
-  return { state: closed("operator", `${services.api} ${what}`, logs), patienceMs: silenceMs };
+function nothing(service: string, what: string): Look {
+  const logs = `journalctl -u ${service} -n 50`;
+  return { state: closed("operator", `${service} ${what}`, logs), patienceMs: silenceMs };
 }
 
-function judgeAnswers(addresses: readonly Address[], answers: readonly Answer[]): Look {
+function judgeAnswers(service: string, addresses: readonly Address[], answers: readonly Answer[]): Look {
   const said = answers.map((answer, index) => {
     const status = "status" in answer ? answer.status : undefined;
     const what = "status" in answer ? `HTTP ${answer.status}` : answer.error;
@@ -47,15 +45,15 @@ function judgeAnswers(addresses: readonly Address[], answers: readonly Answer[])
   });
   const good = said.find(({ status }) => status !== undefined && status < 500);
   if (good !== undefined) return { state: open(good.text), patienceMs: 0 };
-  const { state } = nothing(`does not answer: ${said.map(({ text }) => text).join(", ")}`);
+  const { state } = nothing(service, `does not answer: ${said.map(({ text }) => text).join(", ")}`);
   return { state, patienceMs: said.some(({ status }) => status !== undefined) ? errorMs : silenceMs };
 }
 
 async function look(host: Host, unit: Conductor, mainPid: number): Promise<Look> {
   const { tcp, unix } = await listenersOf(host, mainPid);
-  if (tcp.length > 0) return judgeAnswers(tcp, await ask(host, unit, tcp));
+  if (tcp.length > 0) return judgeAnswers(apiService(unit), tcp, await ask(host, unit, tcp));
   if (unix.length > 0) return notChecked(`it listens on ${unix[0]}, not on TCP`);
-  return nothing("listens on no TCP port");
+  return nothing(apiService(unit), "listens on no TCP port");
 }
 
 function notChecked(reason: string): Look {
@@ -64,7 +62,7 @@ function notChecked(reason: string): Look {
 
 async function lookAt(host: Host, unit: Conductor, { load, active, mainPid }: UnitStatus): Promise<Look> {
   if (load === "masked") return notChecked("masked: the principal is paused");
-  if (mainPid === 0) return notChecked(`${services.api} is not running (${active})`);
+  if (mainPid === 0) return notChecked(`${apiService(unit)} is not running (${active})`);
   return await look(host, unit, mainPid);
 }
 
@@ -74,12 +72,13 @@ async function lookAt(host: Host, unit: Conductor, { load, active, mainPid }: Un
  * process, at most until it is 60 s old.
  */
 export function answersGate(unit: Conductor): Gate {
+  const service = apiService(unit);
   return {
-    id: `${services.api}-answers`,
-    title: `${services.api} answers HTTP on its own socket`,
+    id: `${service}-answers`,
+    title: `${service} answers HTTP on its own socket`,
     check: async (host) => {
       for (let looks = 1; ; looks += 1) {
-        const status = await showUnit(host, services.api);
+        const status = await showUnit(host, service);
         const { state, patienceMs } = await lookAt(host, unit, status);
         const age = host.now().getTime() - status.startedAt;
         const isLate = looks > 1 && (age >= patienceMs || looks >= mostLooks);

@@ -6,12 +6,12 @@ import type { Change } from "../reconcile/resource.ts";
 import { type Entry, journal, whyNotHeld } from "../reconcile/transaction.ts";
 import { keptInAll, type Originals, originals } from "../resources/originals.ts";
 import { showUnit } from "../resources/systemctl.ts";
-import { type Conductor, findConductor } from "./conductor.ts";
+import { type Conductor, findConductor, ownServices } from "./conductor.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { isDeferral } from "./deferred.ts";
 import { desiredState, isReadByDaemons, pruneStore } from "./desired-state.ts";
 import { endHold, type Hold, readHold, writeHold } from "./hold.ts";
-import { paths, services } from "./paths.ts";
+import { paths } from "./paths.ts";
 import { putOnProbation } from "./probation.ts";
 import { revertedState } from "./undone-state.ts";
 import {
@@ -44,7 +44,7 @@ export interface ChangeEnd {
 }
 
 async function runningServices(host: Host, unit: Conductor): Promise<readonly string[]> {
-  const names = unit.hasApi ? [services.conductor, services.api] : [services.conductor];
+  const names = ownServices(unit);
   const statuses = await Promise.all(names.map((name) => showUnit(host, name)));
   return names.filter((_, index) => (statuses[index]?.mainPid ?? 0) !== 0);
 }

@@ -1,6 +1,7 @@
 import { type FileStat, type Host, readText } from "../host/host.ts";
 import type { Owner } from "../resources/owner.ts";
-import { showUnit } from "../resources/systemctl.ts";
+import { showUnit, type UnitStatus } from "../resources/systemctl.ts";
+import { type OtherService, otherApi, otherConductor, statusOfReaders } from "./other-make.ts";
 import { paths, services } from "./paths.ts";
 
 /** What was found of the Magnum conductor on a machine. */
@@ -17,11 +18,32 @@ export interface Conductor {
   readonly hasApi: boolean;
   /** Whether magnum-api is started by an init script that hands a `--config-file` on, as the conductor's does. */
   readonly apiTakesConfigArguments: boolean;
+  /** What runs the API where that is not `magnum-api`. */
+  readonly otherApi?: OtherService;
 }
 
 /** Why a machine has no conductor to work on (yet). */
 export interface NoConductor {
   readonly missing: string;
+  /** The service of another name that runs one, which this charm does not graft. */
+  readonly instead?: string;
+}
+
+/** The service that runs the API. */
+export function apiService({ otherApi: other }: Conductor): string {
+  return other?.unit ?? services.api;
+}
+
+/** The services that are Magnum's alone, so that they may be restarted. */
+export function ownServices(unit: Conductor): readonly string[] {
+  const isShared = unit.otherApi?.isShared === true;
+  return unit.hasApi && !isShared ? [services.conductor, apiService(unit)] : [services.conductor];
+}
+
+/** A service's state; of one that is shared, with the process that has loaded Magnum. */
+export function statusOf(host: Host, unit: Conductor, service: string): Promise<UnitStatus> {
+  const isShared = unit.otherApi?.isShared === true && service === unit.otherApi.unit;
+  return isShared ? statusOfReaders(host, service) : showUnit(host, service);
 }
 
 async function account(
@@ -79,8 +101,15 @@ export function isRunnable({ mode }: FileStat): boolean {
   return (Number.parseInt(mode, 8) & 0o111) !== 0;
 }
 
-/** Looks for a packaged conductor: its init script, unit, program and user. */
+/** Looks for a packaged conductor, its init script, unit, program and user, and says where another make runs instead. */
 export async function findConductor(host: Host): Promise<Conductor | NoConductor> {
+  const found = await packagedConductor(host);
+  const isAtWork = !("missing" in found) && (await showUnit(host, services.conductor)).mainPid !== 0;
+  const instead = isAtWork ? undefined : await otherConductor(host);
+  return instead === undefined ? found : { missing: `the conductor runs as ${instead}`, instead };
+}
+
+async function packagedConductor(host: Host): Promise<Conductor | NoConductor> {
   for (const path of [paths.conductorInit, paths.conductorProgram]) {
     const stat = await host.fs.stat(path);
     if (stat === undefined) return { missing: `${path} is not there` };
@@ -91,7 +120,9 @@ export async function findConductor(host: Host): Promise<Conductor | NoConductor
   const user = await account(host, status.user === "" ? "magnum" : status.user, status.group);
   if (user === undefined) return { missing: "the conductor's user does not exist" };
   const { home, ...daemon } = user;
-  const hasApi = (await showUnit(host, services.api)).load !== "not-found";
+  const api = await showUnit(host, services.api);
+  const other = api.mainPid === 0 ? await otherApi(host) : undefined;
+  const hasApi = api.load !== "not-found" || other !== undefined;
   const python = await interpreter(host);
   return {
     daemon,
@@ -100,6 +131,8 @@ export async function findConductor(host: Host): Promise<Conductor | NoConductor
     pythonPackages: await packagesOf(host, python),
     architecture: architecture,
     hasApi,
-    apiTakesConfigArguments: hasApi && (await apiTakesConfigArguments(host, daemon.user)),
+    apiTakesConfigArguments:
+      hasApi && other === undefined && (await apiTakesConfigArguments(host, daemon.user)),
+    ...(other === undefined ? {} : { otherApi: other }),
   };
 }

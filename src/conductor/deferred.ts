@@ -1,11 +1,32 @@
-import { closed, type Gate, open } from "../reconcile/gate.ts";
+import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import { planChange } from "../reconcile/plan.ts";
 import type { Outcome, Report, Trouble } from "../reconcile/report.ts";
 import type { Resource } from "../reconcile/resource.ts";
-import { showUnit } from "../resources/systemctl.ts";
+import { askPolicy, policyProgram } from "../resources/restart-policy.ts";
+import { showUnit, type UnitStatus } from "../resources/systemctl.ts";
+import { commandFor } from "./other-make.ts";
 
 const suffix = "-restart-deferred";
+const policySuffix = "-restart-policy";
+const sharedSuffix = "-restart-shared";
+const byOption = "restart deferred";
+const byPolicy = "restart deferred by policy-rc.d";
 const remedy = "run the action restart-services";
+
+/** A service that is to be left alone: a running one is a note, one that is down is the operator's. */
+function leftAlone(service: string, { active, mainPid }: UnitStatus, by: string, why: string): GateState {
+  if (mainPid !== 0) return closed("note", `${by}: ${service}`, remedy);
+  return closed(
+    active === "activating" ? "time" : "operator",
+    `${service} is down (${active}), ${why}`,
+    remedy,
+  );
+}
+
+/** What is masked or was stopped is left alone for a reason of its own, which other gates tell. */
+function isDownOnPurpose({ load, active, result }: UnitStatus): boolean {
+  return load === "masked" || (active === "inactive" && result === "success");
+}
 
 /**
  * Closed while a service is to be left alone although it should be restarted or started: a running one is a note, one
@@ -16,19 +37,51 @@ export function deferralGate(service: string): Gate {
     id: `${service}${suffix}`,
     title: `${service} may be restarted: enable-auto-restarts`,
     check: async (host) => {
-      const { load, active, result, mainPid } = await showUnit(host, service);
-      // What is masked or was stopped is left alone for a reason of its own, which other gates tell.
-      if (load === "masked" || (active === "inactive" && result === "success")) return open();
-      if (mainPid !== 0) return closed("note", `restart deferred: ${service}`, remedy);
-      const reason = `${service} is down (${active}), auto restarts off`;
-      return closed(active === "activating" ? "time" : "operator", reason, remedy);
+      const status = await showUnit(host, service);
+      return isDownOnPurpose(status) ? open() : leftAlone(service, status, byOption, "auto restarts off");
     },
   };
 }
 
+/**
+ * Closed while the machine's policy forbids to restart a service, or to start one that is down: what it forbids is left
+ * to whoever made that policy, and to the operator. Asked only when there is something to do.
+ */
+export function policyGate(service: string): Gate {
+  return {
+    id: `${service}${policySuffix}`,
+    title: `policy-rc.d lets ${service} be restarted`,
+    check: async (host) => {
+      const status = await showUnit(host, service);
+      if (isDownOnPurpose(status)) return open();
+      const said = await askPolicy(host, service, status.mainPid === 0 ? "start" : "restart");
+      if (said.answer === "allowed") return open();
+      if (said.answer === "unclear") return closed("operator", said.reason, `repair ${policyProgram}`);
+      return leftAlone(service, status, byPolicy, "policy-rc.d forbids it");
+    },
+  };
+}
+
+/**
+ * Closed in any case: a service that runs other things too is not restarted for Magnum's sake, nor reloaded, which would
+ * bring into force whatever else was changed in its configuration. `cure`: the operator's, or a note.
+ */
+export function sharedGate(service: string, cure: "operator" | "note" = "operator"): Gate {
+  return {
+    id: `${service}${sharedSuffix}`,
+    title: `${service} runs nothing but Magnum`,
+    check: async () => closed(cure, `the API runs in ${service}, older than its files`, commandFor(service)),
+  };
+}
+
+/** Whether a gate is the policy's word, which a person may overrule. Pure. */
+export function isPolicy({ id }: Gate): boolean {
+  return id.endsWith(policySuffix);
+}
+
 /** Whether a gate or trouble of this name tells of a service that is left alone. Pure. */
 export function isDeferral(source: string): boolean {
-  return source.endsWith(suffix);
+  return [suffix, policySuffix, sharedSuffix].some((it) => source.endsWith(it));
 }
 
 /** Whether a resource is as it is for a deferred restart alone, which is no drift to tell of. Pure. */
@@ -46,14 +99,11 @@ export function deferredServices({ outcomes }: Report): readonly string[] {
 
 /** All deferred restarts as one thing to tell; `undefined` for none. Pure. */
 export function deferredRestarts(report: Report): Trouble | undefined {
-  const [first, ...more] = deferredServices(report);
-  if (first === undefined) return undefined;
-  return {
-    cure: "note",
-    source: `${first}${suffix}`,
-    reason: `restart deferred: ${[first, ...more].join(", ")}`,
-    remedy,
-  };
+  const held = report.outcomes.filter(isDeferred);
+  const [source] = held.flatMap((it) => (it.outcome === "held" ? it.gates.map(({ id }) => id) : []));
+  if (source === undefined) return undefined;
+  const why = source.endsWith(policySuffix) ? byPolicy : byOption;
+  return { cure: "note", source, reason: `${why}: ${deferredServices(report).join(", ")}`, remedy };
 }
 
 /**

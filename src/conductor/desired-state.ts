@@ -3,6 +3,7 @@ import type { Host } from "../host/host.ts";
 import { proxyFor, proxyVariables } from "../host/proxy.ts";
 import { managementServer } from "../management/kubeconfig.ts";
 import type { Gate } from "../reconcile/gate.ts";
+import { planChange } from "../reconcile/plan.ts";
 import type { DesiredState } from "../reconcile/reconcile.ts";
 import type { Resource } from "../reconcile/resource.ts";
 import { directory } from "../resources/directory.ts";
@@ -14,11 +15,12 @@ import { root } from "../resources/owner.ts";
 import { type PipPackage, pipPackage, pipPackageInput, wheelPrefix } from "../resources/pip-package.ts";
 import { recordProcess, type ServiceInput, service } from "../resources/service.ts";
 import { store } from "../resources/store.ts";
+import type { UnitStatus } from "../resources/systemctl.ts";
 import { attachedFile } from "./attached.ts";
-import type { Conductor } from "./conductor.ts";
+import { apiService, type Conductor, statusOf } from "./conductor.ts";
 import type { Config } from "./config.ts";
 import { blockLines, blockOf, defaultsOwner, markers } from "./defaults-block.ts";
-import { deferralGate, unlessDeferred } from "./deferred.ts";
+import { deferralGate, policyGate, sharedGate, unlessDeferred } from "./deferred.ts";
 import { daemonOptions, describeDropIn, renderDropIn } from "./drop-in.ts";
 import {
   conductorProxiesGate,
@@ -124,6 +126,8 @@ export interface Daemon {
   readonly records: string;
   /** What its restart waits for. */
   readonly gates: readonly Gate[];
+  /** Where it runs other things too, its state as far as Magnum goes; it is never restarted then. */
+  readonly status?: (host: Host) => Promise<UnitStatus>;
 }
 
 /** Digests of what the daemons have to have read; without one, whatever is there. */
@@ -142,8 +146,20 @@ export function daemons(unit: Conductor, driver: PipPackage, wanted: Wanted): re
     : shared;
   return [
     { unit: services.conductor, inputs: conductor, records: paths.processes, gates: [helmIdleGate()] },
-    ...(unit.hasApi ? [{ unit: services.api, inputs: api, records: paths.processes, gates: [] }] : []),
+    ...(unit.hasApi ? [{ ...apiDaemon(unit), inputs: api, records: paths.processes, gates: [] }] : []),
   ];
+}
+
+function apiDaemon(unit: Conductor): Pick<Daemon, "unit" | "status"> {
+  const name = apiService(unit);
+  if (unit.otherApi?.isShared !== true) return { unit: name };
+  return { unit: name, status: (host) => statusOf(host, unit, name) };
+}
+
+/** Who leaves a daemon alone, whatever it has read. */
+function deferralOf({ unit, status }: Daemon, defers: boolean): Gate {
+  if (status !== undefined) return sharedGate(unit);
+  return defers ? deferralGate(unit) : policyGate(unit);
 }
 
 /** sha256 of what the daemons read of a configuration: another release of the charm may make other bytes of the same. */
@@ -204,7 +220,7 @@ export function desiredState(
       ...command(placement, kept),
       ...watch(placement, config, unit, kept),
       ...running,
-      ...unsetCertificates(config, kept),
+      ...unsetCertificates(config, kept, running),
     ],
     stage: async (host, changes) => {
       if (!changes.some(({ id }) => isReadByDaemons(id))) return [];
@@ -240,10 +256,10 @@ function restartables(
   return running.map((daemon) =>
     service({
       ...daemon,
-      mustRun: true,
+      mustRun: daemon.status === undefined,
       gates: [...daemon.gates, ...proof],
       follows: [`pip-package:${driver.name}`],
-      ...(defers ? { deferral: deferralGate(daemon.unit) } : {}),
+      deferral: deferralOf(daemon, defers),
     }),
   );
 }
@@ -293,11 +309,27 @@ function certificates(content: string, kept: Originals): Resource {
 
 /**
  * Taken away last: until its restart the conductor reads them, by the drop-in that it has read. Where restarts are an
- * operator's, the file stays for that reason.
+ * operator's, or the policy forbids one that is due, the file stays for that reason.
  */
-function unsetCertificates(config: Config, kept: Originals): readonly Resource[] {
+function unsetCertificates(
+  config: Config,
+  kept: Originals,
+  running: readonly Resource[],
+): readonly Resource[] {
   const isRead = config["openstack-ca"] !== "" || !config["enable-auto-restarts"];
-  return isRead ? [] : [unusedFile(paths.openstackCa, kept)];
+  if (isRead) return [];
+  const unused = unusedFile(paths.openstackCa, kept);
+  const conductor = running.find(({ id }) => id === `service:${services.conductor}`);
+  const isDenied = async (host: Host) => {
+    if (conductor?.deferral === undefined) return false;
+    if (planChange(conductor, await conductor.observe(host)) === undefined) return false;
+    return (await conductor.deferral.check(host)).state === "closed";
+  };
+  const observe = async (host: Host) => {
+    const found = await unused.observe(host);
+    return found !== "absent" && (await isDenied(host)) ? "absent" : found;
+  };
+  return [{ ...unused, observe }];
 }
 
 function command(placement: Placement, kept: Originals): readonly Resource[] {

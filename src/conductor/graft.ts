@@ -2,7 +2,7 @@ import { type Cure, type Host, HostFault, type Release } from "../host/host.ts";
 import { type Progress, reconcile } from "../reconcile/reconcile.ts";
 import { inLine, type Report, type Trouble } from "../reconcile/report.ts";
 import { abandonInterrupted, change, finishInterrupted, interruptedChange } from "./change.ts";
-import { type Conductor, findConductor } from "./conductor.ts";
+import { type Conductor, findConductor, type NoConductor } from "./conductor.ts";
 import { type Config, parseConfig, type Refusal } from "./config.ts";
 import { desiredState, firstOriginals, recordDaemons, renderedBy } from "./desired-state.ts";
 import { heal, noteRepaired, type Repaired } from "./heal.ts";
@@ -18,7 +18,7 @@ import { committedWish, isSameWish, placementOf, previousWish, type Wish, withRe
 /** How a walk ended: refused before it began, with nothing to work on, held back, or with a report. */
 export type Ending =
   | { readonly end: "refused"; readonly refusals: readonly Refusal[] }
-  | { readonly end: "no-conductor"; readonly missing: string }
+  | ({ readonly end: "no-conductor" } & NoConductor)
   | { readonly end: "busy" }
   | { readonly end: "fault"; readonly reason: string; readonly remedy: string; readonly cure: Cure }
   | { readonly end: "held"; readonly hold: Hold }
@@ -87,7 +87,7 @@ export async function ready(host: Host, wish: Wish): Promise<Exclude<Ending, Rep
   const config = parseConfig(wish.options, wish.kubeconfig, wish);
   if (!("kubeconfig" in config)) return { end: "refused", refusals: config };
   const unit = await findConductor(host);
-  if ("missing" in unit) return { end: "no-conductor", missing: unit.missing };
+  if ("missing" in unit) return { end: "no-conductor", ...unit };
   return { end: "ready", config, unit };
 }
 

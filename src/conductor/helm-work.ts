@@ -4,7 +4,7 @@ import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import { showUnit } from "../resources/systemctl.ts";
 import { asDaemon, type Conductor } from "./conductor.ts";
 import { paths, services } from "./paths.ts";
-import { childrenOf, msBetween, readProcess, wordsOf } from "./processes.ts";
+import { msBetween, processesOf, wordsOf } from "./processes.ts";
 
 /** A helm that the conductor started. */
 interface HelmRun {
@@ -15,31 +15,6 @@ interface HelmRun {
 
 /** The driver gives helm 5 min (`--timeout 5m`, driver 1.3.0 and 1.4.0), and waits for it. */
 const boundMs = 320_000;
-
-/** Where the kernel lists the processes of a control group: unified, hybrid or legacy hierarchy. */
-function groupFiles(groups: string): readonly string[] {
-  const unified = /^0::(\/.+)$/m.exec(groups)?.[1];
-  const named = /^\d+:name=systemd:(\/.+)$/m.exec(groups)?.[1];
-  const folders = [
-    ...(unified === undefined ? [] : [unified, `/unified${unified}`]),
-    ...(named === undefined ? [] : [`/systemd${named}`]),
-  ];
-  return folders.map((folder) => `/sys/fs/cgroup${folder}/cgroup.procs`);
-}
-
-/** The processes of a main process's control group; where that can't be had, its children, and theirs. */
-async function processesOf(host: Host, mainPid: number): Promise<readonly number[]> {
-  for (const path of groupFiles((await readProcess(host, `/proc/${mainPid}/cgroup`)) ?? "")) {
-    const pids = ((await readProcess(host, path)) ?? "").split("\n").filter(Boolean).map(Number);
-    if (pids.includes(mainPid)) return pids;
-  }
-  return await treeOf(host, mainPid);
-}
-
-async function treeOf(host: Host, pid: number): Promise<readonly number[]> {
-  const children = await childrenOf(host, pid);
-  return [pid, ...(await Promise.all(children.map((child) => treeOf(host, child)))).flat()];
-}
 
 /** The helm that the conductor runs now; `undefined` for none. */
 async function helmRun(host: Host): Promise<HelmRun | undefined> {

@@ -2,7 +2,7 @@ import { type Host, readText } from "../host/host.ts";
 import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import { showUnit, type UnitStatus } from "../resources/systemctl.ts";
 import { answersGate } from "./answers-gate.ts";
-import { asDaemon, type Conductor } from "./conductor.ts";
+import { apiService, asDaemon, type Conductor, ownServices } from "./conductor.ts";
 import { firstMissing, judgeHelm, takesDropIns } from "./gates.ts";
 import { logGate } from "./log-gate.ts";
 import { services } from "./paths.ts";
@@ -143,13 +143,10 @@ export function liveGate(
   };
 }
 
-function servicesOf(unit: Conductor): readonly string[] {
-  return unit.hasApi ? [services.conductor, services.api] : [services.conductor];
-}
-
 /** What has to come to rest after a start: the processes, the API's answer, and what both log. It takes 12 to 60 s. */
 export function restGates(unit: Conductor): readonly Gate[] {
-  const stable = servicesOf(unit).map((service) => stableGate(service, unit));
-  const answers = unit.hasApi ? [answersGate(unit)] : [];
-  return [...stable, ...answers, ...servicesOf(unit).map((service) => logGate(service, stableMs))];
+  const own = ownServices(unit);
+  const stable = own.map((service) => stableGate(service, unit));
+  const answers = own.includes(apiService(unit)) ? [answersGate(unit)] : [];
+  return [...stable, ...answers, ...own.map((service) => logGate(service, stableMs))];
 }

@@ -32,6 +32,31 @@ export async function childrenOf(host: Host, pid: number): Promise<readonly numb
   return text.split(/\s+/).filter(Boolean).map(Number);
 }
 
+/** Where the kernel lists the processes of a control group: unified, hybrid or legacy hierarchy. */
+function groupFiles(groups: string): readonly string[] {
+  const unified = /^0::(\/.+)$/m.exec(groups)?.[1];
+  const named = /^\d+:name=systemd:(\/.+)$/m.exec(groups)?.[1];
+  const folders = [
+    ...(unified === undefined ? [] : [unified, `/unified${unified}`]),
+    ...(named === undefined ? [] : [`/systemd${named}`]),
+  ];
+  return folders.map((folder) => `/sys/fs/cgroup${folder}/cgroup.procs`);
+}
+
+/** The processes of a main process's control group; where that can't be had, its children, and theirs. */
+export async function processesOf(host: Host, mainPid: number): Promise<readonly number[]> {
+  for (const path of groupFiles((await readProcess(host, `/proc/${mainPid}/cgroup`)) ?? "")) {
+    const pids = ((await readProcess(host, path)) ?? "").split("\n").filter(Boolean).map(Number);
+    if (pids.includes(mainPid)) return pids;
+  }
+  return await treeOf(host, mainPid);
+}
+
+async function treeOf(host: Host, pid: number): Promise<readonly number[]> {
+  const children = await childrenOf(host, pid);
+  return [pid, ...(await Promise.all(children.map((child) => treeOf(host, child)))).flat()];
+}
+
 /** USER_HZ, the same on every architecture that Magnum is packaged for. */
 const ticksPerSecond = 100;
 

@@ -3,6 +3,7 @@ import { reconcile } from "../reconcile/reconcile.ts";
 import type { Resource } from "../reconcile/resource.ts";
 import { showUnit } from "../resources/systemctl.ts";
 import { interruptedChange } from "./change.ts";
+import { isPolicy } from "./deferred.ts";
 import { desiredState, recordDaemons } from "./desired-state.ts";
 import { type ApplyOptions, type Ending, faultAsEnding, locked, ready } from "./graft.ts";
 import { readHold } from "./hold.ts";
@@ -42,7 +43,10 @@ async function restartAlone(
   const { unit } = at;
   const config = { ...at.config, "enable-auto-restarts": true };
   const { stage: _, ...desired } = desiredState(config, unit, wish);
-  const services = desired.resources.filter(({ id }) => id.startsWith("service:"));
+  // A person asked for it: like `invoke-rc.d --force`, it asks no policy.
+  const services = desired.resources
+    .filter(({ id }) => id.startsWith("service:"))
+    .map(({ deferral, ...it }) => (deferral === undefined || isPolicy(deferral) ? it : { ...it, deferral }));
   const resources = deferredOnly ? services : await Promise.all(services.map((it) => anew(host, it)));
   // What would be staged is in place, and files are not looked after here.
   const report = await reconcile(host, { ...desired, resources }, "apply", watch, { policy: "change" });

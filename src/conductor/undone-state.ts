@@ -10,7 +10,7 @@ import { packageAsBefore } from "../resources/pip-package.ts";
 import { recordProcess, service } from "../resources/service.ts";
 import type { Conductor } from "./conductor.ts";
 import { markers } from "./defaults-block.ts";
-import { deferralGate } from "./deferred.ts";
+import { deferralGate, isPolicy, policyGate, sharedGate } from "./deferred.ts";
 import { daemons, driverPackage, firstOriginals, type Wanted } from "./desired-state.ts";
 import { paths } from "./paths.ts";
 import { stableGate } from "./process-gates.ts";
@@ -87,7 +87,7 @@ export async function revertedState(
 }
 
 function leftAlone(resource: Resource): Resource {
-  if (!resource.id.startsWith("service:")) return resource;
+  if (resource.deferral === undefined || !isPolicy(resource.deferral)) return resource;
   return { ...resource, deferral: deferralGate(resource.id.slice("service:".length)) };
 }
 
@@ -124,7 +124,12 @@ async function asBefore(
   return (running) => [
     ...files,
     ...found.map((it) =>
-      service({ ...it, mustRun: running.includes(it.unit), startsStopped: running.includes(it.unit) }),
+      service({
+        ...it,
+        mustRun: running.includes(it.unit),
+        startsStopped: running.includes(it.unit),
+        deferral: it.status === undefined ? policyGate(it.unit) : sharedGate(it.unit, "note"),
+      }),
     ),
     ...command,
   ];

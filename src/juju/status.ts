@@ -30,6 +30,10 @@ export function troubleStatus({ cure, reason, remedy, lead }: Cause): UnitStatus
  */
 export function statusFor(ending: Ending): UnitStatus {
   if (ending.end === "busy") return { status: "waiting", message: "another run of capi-graft is at work" };
+  if (ending.end === "no-conductor" && ending.instead !== undefined) {
+    const { missing: reason } = ending;
+    return troubleStatus({ cure: "operator", reason, remedy: "run it as magnum-conductor" });
+  }
   if (ending.end === "no-conductor") {
     const reason = `waiting for magnum-conductor to be installed: ${ending.missing}`;
     return { status: "waiting", message: statusMessage(reason, "") };

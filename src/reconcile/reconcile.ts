@@ -124,6 +124,9 @@ async function applyOne(host: Host, resource: Resource, closed: Closed, watch: W
   if (put.length > 0) return { id, outcome: "held", change, gates: put };
   const gates = closed.get(id) ?? (await judge(host, resource.gates ?? [], telling(watch)));
   if (closedOf(gates).length > 0) return { id, outcome: "held", change, gates: closedOf(gates) };
+  // A gate may take minutes, and somebody else may have done it meanwhile: restarted a service, for one.
+  if (gates.length > 0 && planChange(resource, await resource.observe(host)) === undefined)
+    return { id, outcome: "unchanged" };
   watch({ step: "applying", change });
   try {
     await resource.apply(host, change);

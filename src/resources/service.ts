@@ -26,6 +26,12 @@ interface ServiceOptions {
   /** Closed while it is to be left alone. */
   readonly deferral?: Gate;
   readonly follows?: readonly ResourceId[];
+  /** Its state; unless given, what systemd says of it. */
+  readonly status?: (host: Host) => Promise<UnitStatus>;
+}
+
+function statusOf(host: Host, { unit, status }: ServiceOptions): Promise<UnitStatus> {
+  return status === undefined ? showUnit(host, unit) : status(host);
 }
 
 /** What one process, known by its pid and start, read of each input. */
@@ -41,13 +47,17 @@ function recordPath(options: Pick<ServiceOptions, "records" | "unit">): string {
   return `${options.records}/${options.unit}.json`;
 }
 
+async function lastRecord(host: Host, options: ServiceOptions): Promise<ProcessRecord | undefined> {
+  const text = await readText(host.fs, recordPath(options));
+  return text === undefined ? undefined : (JSON.parse(text) as ProcessRecord);
+}
+
 async function readRecord(
   host: Host,
   options: ServiceOptions,
   status: UnitStatus,
 ): Promise<ProcessRecord | undefined> {
-  const text = await readText(host.fs, recordPath(options));
-  const record = text === undefined ? undefined : (JSON.parse(text) as ProcessRecord);
+  const record = await lastRecord(host, options);
   return record?.pid === status.mainPid && record.startedAt === status.startedAt ? record : undefined;
 }
 
@@ -71,7 +81,7 @@ function stale(
 
 /** Writes down what the running process has read, when that is known, so that a repaired drift needs no restart. */
 export async function recordProcess(host: Host, options: ServiceOptions): Promise<void> {
-  const status = await showUnit(host, options.unit);
+  const status = await statusOf(host, options);
   if (status.mainPid === 0 || (await readRecord(host, options, status)) !== undefined) return;
   const readings = await readAll(host, options.inputs);
   if (stale(readings, status, undefined).length > 0) return;
@@ -85,7 +95,13 @@ async function writeRecord(
   readings: readonly Reading[],
 ): Promise<void> {
   const inputs = Object.fromEntries(readings.map(({ input, digest }) => [input.name, digest]));
-  const record: ProcessRecord = { pid: status.mainPid, startedAt: status.startedAt, inputs };
+  await putRecord(host, options, { pid: status.mainPid, startedAt: status.startedAt, inputs });
+}
+
+/** Stands where a record does while a restart of ours is under way: who finds the service down then did not stop it. */
+const ourRestart: ProcessRecord = { pid: 0, startedAt: 0, inputs: {} };
+
+async function putRecord(host: Host, options: ServiceOptions, record: ProcessRecord): Promise<void> {
   await host.fs.makeDirectory(options.records, ownership(root, "0700"));
   await host.fs.write(recordPath(options), `${JSON.stringify(record)}\n`, ownership(root, "0600"));
 }
@@ -97,7 +113,7 @@ async function writeRecord(
  */
 export function service(options: ServiceOptions): Resource {
   const { unit } = options;
-  const stopped = options.startsStopped === true ? [] : [notStopped(unit)];
+  const stopped = options.startsStopped === true ? [] : [notStopped(options)];
   return {
     id: `service:${unit}`,
     desired: options.mustRun ? { active: "active", inputs: "current" } : { inputs: "current" },
@@ -107,6 +123,7 @@ export function service(options: ServiceOptions): Resource {
     observe: (host) => observeService(host, options),
     apply: async (host) => {
       const readings = await readAll(host, options.inputs);
+      await putRecord(host, options, ourRestart);
       await restartUnit(host, unit);
       const status = await showUnit(host, unit);
       if (status.mainPid !== 0) return await writeRecord(host, options, status, readings);
@@ -118,7 +135,7 @@ export function service(options: ServiceOptions): Resource {
 }
 
 async function observeService(host: Host, options: ServiceOptions): Promise<State> {
-  const status = await showUnit(host, options.unit);
+  const status = await statusOf(host, options);
   const base = { active: status.active, load: status.load };
   if (status.mainPid === 0) return { ...base, inputs: "current" };
   const record = await readRecord(host, options, status);
@@ -139,8 +156,9 @@ function notPaused(unit: string): Gate {
   };
 }
 
-/** Closed when the unit is down without having failed: somebody stopped it, and it stays stopped. */
-function notStopped(unit: string): Gate {
+/** Closed when the unit is down without having failed, and not by our restart: somebody stopped it, and it stays so. */
+function notStopped(options: ServiceOptions): Gate {
+  const { unit } = options;
   return {
     id: `${unit}-not-stopped`,
     title: `${unit} was not stopped by an operator`,
@@ -150,6 +168,8 @@ function notStopped(unit: string): Gate {
         return open();
       if (status.startedAt === 0)
         return closed("time", `${unit} was never started`, `systemctl start ${unit}`);
+      if ((await lastRecord(host, options))?.pid === ourRestart.pid)
+        return open("a restart of ours was cut short");
       return closed("operator", `${unit} is stopped`, `systemctl start ${unit}`);
     },
   };

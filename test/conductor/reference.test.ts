@@ -61,10 +61,11 @@ describe("docs/reference/gates.md", () => {
     const proxies = { http: "", https: "http://proxy:3128", no: "" };
     const config = parseConfig(set, kubeconfigText(), { proxies });
     if (!("kubeconfig" in config)) throw new Error("the options of this test are refused");
+    const free = desiredState({ ...config, "enable-auto-restarts": true }, conductorFacts, {});
     const { resources, settleGates = [], exitGates, notes = [] } = desiredState(config, conductorFacts, {});
     const gates = [
       ...resources.flatMap(({ preflight = [], gates: own = [] }) => [...preflight, ...own]),
-      ...resources.flatMap(({ deferral }) => deferral ?? []),
+      ...[...resources, ...free.resources].flatMap(({ deferral }) => deferral ?? []),
       ...settleGates,
       ...exitGates,
       ...notes,

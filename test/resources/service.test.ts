@@ -152,6 +152,21 @@ describe("a service that does not run", () => {
     expect(restarts(it.host.commands)).toEqual([]);
   });
 
+  test("because our own restart was cut short is started, and then stays stopped by whoever stops it", async () => {
+    const it = machine();
+    it.there.driver = { digest: "1.4.0", changedAt: Date.now() };
+    const dying = { ...it.host };
+    dying.run = (argv, options) => {
+      if (argv[1] !== "restart") return it.host.run(argv, options);
+      Object.assign(it.running, { active: "inactive", mainPid: 0 });
+      return Promise.reject(new Error("killed"));
+    };
+    await expect(applyAlone(dying, it.resource)).rejects.toThrow("killed");
+    expect(await applyAlone(it.host, it.resource)).toMatchObject({ outcome: "changed" });
+    Object.assign(it.running, { active: "inactive", mainPid: 0 });
+    expect(await applyAlone(it.host, it.resource)).toMatchObject({ outcome: "held" });
+  });
+
   test("because it failed is started", async () => {
     const it = machine({ active: "failed", result: "exit-code", mainPid: 0 });
     expect(await applyAlone(it.host, it.resource)).toMatchObject({ outcome: "changed" });

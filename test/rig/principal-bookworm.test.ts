@@ -1,0 +1,3 @@
+import { principalTests } from "./principal.ts";
+
+principalTests("bookworm");
