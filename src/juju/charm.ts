@@ -110,7 +110,10 @@ async function healUnit(host: Host): Promise<void> {
 
 async function tellUndone(report: Report): Promise<void> {
   for (const { id, action } of changesOf(report)) await log("INFO", `${action} ${id}`);
-  for (const { source, reason } of troubles(report)) await log("ERROR", `not removed: ${source}: ${reason}`);
+  for (const { cure, source, reason } of troubles(report)) {
+    if (cure === "note") await log("WARNING", `left as it is: ${reason}`);
+    else await log("ERROR", `not removed: ${source}: ${reason}`);
+  }
 }
 
 /** stop and remove: everything that was ever done on the unit is taken back, but not what another unit keeps here. */
