@@ -220,7 +220,7 @@ function shownProxies(proxies: Proxies | undefined): Readonly<Record<string, str
 }
 
 async function remove(call: Call): Promise<number> {
-  const report = await undo(call.world.host, "apply", progressOf(call));
+  const report = await undo(call.world.host, "apply", { watch: progressOf(call) });
   if (report === undefined) {
     say(call, { "in-line": true, outcomes: [] }, "nothing was ever changed on this unit\n");
     return exit.inLine;

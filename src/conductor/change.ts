@@ -11,6 +11,7 @@ import { type Config, parseConfig } from "./config.ts";
 import { isDeferral } from "./deferred.ts";
 import { desiredState, isReadByDaemons, pruneStore } from "./desired-state.ts";
 import { endHold, type Hold, readHold, writeHold } from "./hold.ts";
+import { claim } from "./owner.ts";
 import { paths } from "./paths.ts";
 import { putOnProbation } from "./probation.ts";
 import { revertedState } from "./undone-state.ts";
@@ -57,6 +58,7 @@ function opening(host: Host, wish: Wish, unit: Conductor, desired: DesiredState)
     const proved = changes.some(({ id }) => isReadByDaemons(id));
     const gates = [...(desired.settleGates ?? []), ...(proved ? [] : desired.exitGates)];
 
+    await claim(host, wish);
     const found = await changeJournal.read(host);
     const before = found === undefined ? await committedWish(host) : found.before;
     for (const { id } of closedOf(await judge(host, gates))) closedBefore.add(id);

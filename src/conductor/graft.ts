@@ -1,19 +1,28 @@
 import { type Cure, type Host, HostFault, type Release } from "../host/host.ts";
 import { type Progress, reconcile } from "../reconcile/reconcile.ts";
-import { inLine, type Report, type Trouble } from "../reconcile/report.ts";
+import type { Report, Trouble } from "../reconcile/report.ts";
 import { abandonInterrupted, change, finishInterrupted, interruptedChange } from "./change.ts";
 import { type Conductor, findConductor, type NoConductor } from "./conductor.ts";
 import { type Config, parseConfig, type Refusal } from "./config.ts";
-import { desiredState, firstOriginals, recordDaemons, renderedBy } from "./desired-state.ts";
+import { desiredState, recordDaemons, renderedBy } from "./desired-state.ts";
 import { heal, noteRepaired, type Repaired } from "./heal.ts";
 import { endHold, type Hold, holdOn, readHold, writeHold } from "./hold.ts";
+import { claim, requireOwn, requireReadable } from "./owner.ts";
 import { paths } from "./paths.ts";
 import { endProbation } from "./probation.ts";
 import { rememberConductor, repairFromMemory } from "./quick-repair.ts";
+import { quieten, takeAllBack } from "./removal.ts";
 import { logRevert } from "./revert-log.ts";
 import { sweepTemporaryFiles } from "./sweep.ts";
-import { recordWhatRuns, undoneState } from "./undone-state.ts";
-import { committedWish, isSameWish, placementOf, previousWish, type Wish, withRestartsOf } from "./wish.ts";
+import {
+  committedWish,
+  isSameWish,
+  placedAnew,
+  placementOf,
+  previousWish,
+  type Wish,
+  withRestartsOf,
+} from "./wish.ts";
 
 /** How a walk ended: refused before it began, with nothing to work on, held back, or with a report. */
 export type Ending =
@@ -53,9 +62,14 @@ export interface ApplyOptions {
 }
 
 const lockWaitMs = 120_000;
+/** A run that waits for helm, then restarts and reverts, takes its time; nobody comes back after a removal. */
+const undoWaitMs = 600_000;
 const filesWaitMs = 2_000;
 
-/** Runs alone: another run is waited for, at most 120 s unless told otherwise. */
+/**
+ * Runs alone: another run is waited for, at most 120 s unless told otherwise. Throws a `HostFault` where a newer release
+ * of the charm wrote the records.
+ */
 export async function locked<T>(
   host: Host,
   work: () => Promise<T>,
@@ -64,6 +78,7 @@ export async function locked<T>(
   const release: Release | undefined = await host.lock(paths.lock, waitMs);
   if (release === undefined) return { end: "busy" };
   try {
+    await requireReadable(host);
     return await work();
   } finally {
     release();
@@ -140,12 +155,15 @@ export async function healFiles(host: Host, options: Pick<ApplyOptions, "watch" 
 }
 
 async function applyAlone(host: Host, wish: Wish, options: ApplyOptions): Promise<Ending> {
+  if (wish.unitName !== undefined) await requireOwn(host, wish);
   const at = await ready(host, wish);
   if (at.end === "refused") {
     await sweepTemporaryFiles(host);
     await abandonInterrupted(host, options.watch ?? (() => {}));
   }
   if (at.end !== "ready") return at;
+  // On a unit without records nothing is written before a change is known to be possible.
+  if ((await host.fs.stat(paths.state)) !== undefined) await claim(host, wish);
   const unfinished = await finish(host, at, options);
   if (unfinished !== undefined) return unfinished;
   if (options.explicit === true) await endHold(host);
@@ -266,39 +284,30 @@ async function takeBack(
  * run left behind, the one that is held back, or the one in force. `undefined` where there is none.
  */
 export async function lastWish(host: Host): Promise<Wish | undefined> {
+  await requireReadable(host);
   const interrupted = await interruptedChange(host);
-  return interrupted?.wish ?? (await readHold(host))?.wanted ?? (await committedWish(host));
+  const wish = interrupted?.wish ?? (await readHold(host))?.wanted ?? (await committedWish(host));
+  return wish === undefined ? undefined : await placedAnew(host, wish);
+}
+
+/** How everything is asked to be taken back. */
+export interface UndoOptions {
+  readonly watch?: Watch;
+  /** Whether nobody comes after this run to end what it leaves. */
+  readonly isLast?: boolean;
 }
 
 /** Takes everything back. `undefined` when nothing was ever done on this unit. */
 export async function undo(
   host: Host,
   mode: Report["mode"],
-  watch: Watch = () => {},
+  { watch = () => {}, isLast = false }: UndoOptions = {},
 ): Promise<Report | Fault | { readonly end: "busy" } | undefined> {
   const left = [await host.fs.stat(paths.state), await host.fs.stat(paths.staging)];
   if (left.every((it) => it === undefined)) return undefined;
-  return await faultAsEnding(() => undoAlone(host, mode, watch));
-}
-
-function undoAlone(
-  host: Host,
-  mode: Report["mode"],
-  watch: Watch,
-): Promise<Report | { readonly end: "busy" }> {
-  return locked(host, async () => {
-    const unit = await findConductor(host);
-    if (mode === "apply") await sweepTemporaryFiles(host);
-    if (mode === "apply" && !("missing" in unit)) await recordWhatRuns(host, unit);
-    const running = (await interruptedChange(host))?.running ?? [];
-    const before = await undoneState(host, "missing" in unit ? undefined : unit, running);
-    const report = await reconcile(host, before, mode, watch);
-    if (mode === "apply" && inLine(report)) {
-      await firstOriginals.forget(host);
-      await host.fs.removeTree(paths.state);
-      await host.fs.removeTree(paths.staging);
-      await host.fs.removeTree(paths.inspection);
-    }
-    return report;
+  return await faultAsEnding(async () => {
+    if (mode === "apply") await requireReadable(host);
+    if (mode === "apply") await quieten(host);
+    return await locked(host, () => takeAllBack(host, { mode, watch, isLast }), undoWaitMs);
   });
 }

@@ -23,6 +23,7 @@ export const paths = {
   staging: "/var/cache/magnum-capi-helm",
   /** Where an attached archive is looked into, by hooks alone. */
   inspection: "/var/cache/magnum-capi-helm-inspection",
+  owner: `${state}/owner.json`,
   originals: `${state}/originals`,
   conductorFacts: `${state}/conductor.json`,
   processes: `${state}/processes`,

@@ -5,7 +5,7 @@ import timerTemplate from "../../templates/etc.systemd.system.magnum-capi-helm-w
 import type { Host } from "../host/host.ts";
 import type { Resource } from "../reconcile/resource.ts";
 import type { Originals } from "../resources/originals.ts";
-import { systemdUnit, systemdUnitAsBefore, type UnitFile } from "../resources/systemd-unit.ts";
+import { stopUnit, systemdUnit, systemdUnitAsBefore, type UnitFile } from "../resources/systemd-unit.ts";
 import type { Conductor } from "./conductor.ts";
 import { paths, services } from "./paths.ts";
 import { fill } from "./templates.ts";
@@ -71,6 +71,11 @@ export function watchUnits(
     systemdUnit({ ...units.path, content: fill(pathTemplate, { paths: lines.join("\n") }), originals }),
     systemdUnit({ ...units.timer, content: timerTemplate, originals }),
   ];
+}
+
+/** Stops the watch, what starts a look first; a look that is under way is ended, unless this process is it. */
+export async function stopWatch(host: Host): Promise<void> {
+  for (const it of [units.timer, units.path, units.service]) await stopUnit(host, it);
 }
 
 /** The units as they were before the graft: gone, and what starts a look first. */

@@ -4,6 +4,7 @@ import { ownership, root } from "../resources/owner.ts";
 import { type Attachments, attachedDigests } from "./attached.ts";
 import type { RawOptions } from "./config.ts";
 import type { Placement } from "./desired-state.ts";
+import { claim, readOwner, requireReadable } from "./owner.ts";
 import { paths } from "./paths.ts";
 import type { ModelProxies } from "./proxies.ts";
 
@@ -60,22 +61,35 @@ async function writeIfDifferent(host: Host, path: string, content: string): Prom
   await host.fs.write(path, content, ownership(root, "0600"));
 }
 
+/** A wish out of the records, placed where the unit that keeps the graft by now has its charm. */
+export async function placedAnew(host: Host, wish: Wish): Promise<Wish> {
+  return { ...wish, ...placementOf((await readOwner(host)) ?? {}) };
+}
+
 /** Keeps a wish as the one in force. Writes nothing where it is that already. */
 export async function commitWish(host: Host, wish: Wish): Promise<void> {
-  const { options, proxies, attached, charmDirectory, unitName, rendered } = wish;
+  if ((await readOwner(host)) === undefined) await claim(host, wish);
+  const { options, proxies, attached, charmDirectory, unitName, rendered } = await placedAnew(host, wish);
   const desired = { options, proxies, attached, charmDirectory, unitName, rendered };
   await writeIfDifferent(host, paths.desired, `${JSON.stringify(desired, null, 1)}\n`);
   await writeIfDifferent(host, paths.desiredKubeconfig, wish.kubeconfig);
 }
 
-/** The wish in force: the last one that held. `undefined` where none ever did. */
+/** Forgets the wish in force: nothing is wanted here any more. */
+export async function forgetWish(host: Host): Promise<void> {
+  await host.fs.remove(paths.desired);
+  await host.fs.remove(paths.desiredKubeconfig);
+}
+
+/** The wish in force: the last one that held. `undefined` where none ever did. Throws as `requireReadable` does. */
 export async function committedWish(host: Host): Promise<Wish | undefined> {
+  await requireReadable(host);
   const [desired, kubeconfig] = await Promise.all([
     readText(host.fs, paths.desired),
     readText(host.fs, paths.desiredKubeconfig),
   ]);
   if (desired === undefined || kubeconfig === undefined) return undefined;
-  return { ...(JSON.parse(desired) as Omit<Wish, "kubeconfig">), kubeconfig };
+  return await placedAnew(host, { ...(JSON.parse(desired) as Omit<Wish, "kubeconfig">), kubeconfig });
 }
 
 /** Keeps the wish that was in force before the present one (0600, root, in one file). */

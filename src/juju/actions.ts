@@ -1,6 +1,7 @@
 import { effectiveConfig } from "../conductor/effective-config.ts";
 import { faultAsEnding, plan } from "../conductor/graft.ts";
 import { healLogResults, readHealRecords } from "../conductor/heal-log.ts";
+import { requireOwn } from "../conductor/owner.ts";
 import { paths } from "../conductor/paths.ts";
 import { restartServices } from "../conductor/restart.ts";
 import { rollback } from "../conductor/rollback.ts";
@@ -12,7 +13,7 @@ import { reconcileUnit } from "./charm.ts";
 import { hookCommand } from "./hook-command.ts";
 import type { Asked } from "./quiet.ts";
 import { statusFor, troubleStatus } from "./status.ts";
-import { wishOf } from "./wanted.ts";
+import { thisUnit, wishOf } from "./wanted.ts";
 
 type Params = Readonly<Record<string, unknown>>;
 
@@ -98,7 +99,10 @@ export async function runAction(host: Host, name: string, asked: Asked | undefin
   if (action === undefined) return await fail(`there is no action ${name}`);
   const params = await hookCommand("action-get", ["--format=json"]);
   const given = (params.code === 0 ? (JSON.parse(params.stdout) as Params | null) : null) ?? {};
-  const end = await faultAsEnding(() => action(host, given, asked));
+  const end = await faultAsEnding(async () => {
+    await requireOwn(host, thisUnit());
+    return await action(host, given, asked);
+  });
   if ("end" in end) return await fail(`${end.reason}; next: ${end.remedy}`);
   const words = Object.entries(end.results).map(([key, value]) => `${key}=${value}`);
   await hookCommand("action-set", words);

@@ -1,4 +1,5 @@
 import { apply, type Ending, faultAsEnding, healLast, undo } from "../conductor/graft.ts";
+import { otherOwner, requireOwn } from "../conductor/owner.ts";
 import { paths } from "../conductor/paths.ts";
 import { committedWish, isSameWish, type Wish } from "../conductor/wish.ts";
 import type { Host } from "../host/host.ts";
@@ -8,7 +9,7 @@ import { type Asked, toldProxies } from "./quiet.ts";
 import { isLate, type SecretTrouble, uriTrouble } from "./secret.ts";
 import { lastOrigin, type Origin, signer } from "./signer.ts";
 import { troubleStatus, type UnitStatus } from "./status.ts";
-import { appName, lateOptions, wishOf } from "./wanted.ts";
+import { appName, lateOptions, thisUnit, wishOf } from "./wanted.ts";
 
 /** How a run through Juju is asked for. */
 interface RunOptions {
@@ -58,6 +59,7 @@ async function isInForce(host: Host, wish: Wish, ending: Ending): Promise<boolea
 /** Brings the unit in line with the options as Juju has them; the unit's status says how that went. */
 export function reconcileUnit(host: Host, asked: Asked, options: RunOptions): Promise<RunEnd> {
   return faultAsStatus(async () => {
+    await requireOwn(host, thisUnit());
     if (isLate(asked.config)) return await withoutOptions();
     const wanted = await wishOf(host, asked);
     const { uri } = wanted;
@@ -93,6 +95,7 @@ export async function healHook(host: Host): Promise<void> {
 }
 
 async function healUnit(host: Host): Promise<void> {
+  await requireOwn(host, thisUnit());
   const origin = await lastOrigin(host);
   // What blocked the last hook is Juju's to cure, and its status says how.
   const isBlocked = origin.blocked !== undefined;
@@ -107,15 +110,23 @@ async function healUnit(host: Host): Promise<void> {
 
 async function tellUndone(report: Report): Promise<void> {
   for (const { id, action } of changesOf(report)) await log("INFO", `${action} ${id}`);
-  for (const { source, reason } of troubles(report)) await log("ERROR", `not removed: ${source}: ${reason}`);
+  for (const { cure, source, reason } of troubles(report)) {
+    if (cure === "note") await log("WARNING", `left as it is: ${reason}`);
+    else await log("ERROR", `not removed: ${source}: ${reason}`);
+  }
 }
 
-/** stop and remove: everything that was ever done on the unit is taken back. */
+/** stop and remove: everything that was ever done on the unit is taken back, but not what another unit keeps here. */
 export async function undoHook(host: Host): Promise<void> {
-  const report = await undo(host, "apply");
+  const other = await otherOwner(host, thisUnit());
+  if (other !== undefined) return await log("INFO", `left alone: ${other} keeps the graft here`);
+  const report = await undo(host, "apply", { isLast: hookName() === "remove" });
   if (report === undefined) return;
   if ("end" in report) {
-    const why = report.end === "fault" ? report.reason : "another run of capi-graft is at work";
+    const why =
+      report.end === "fault"
+        ? `${report.reason}; next: ${report.remedy}`
+        : "another run of capi-graft is at work";
     return await log("ERROR", `not all was removed: ${why}`);
   }
   await tellUndone(report);

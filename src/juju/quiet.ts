@@ -77,6 +77,11 @@ function sameKubeconfig(asked: Asked, { secret }: Signature): boolean {
   return text !== undefined && text === readFileSync(paths.desiredKubeconfig, "utf8");
 }
 
+/** Whether the last look was this unit's: another one on this machine has a charm of its own. */
+function isOfThisUnit({ files }: Signature): boolean {
+  return Object.hasOwn(files, `${process.cwd()}/dist/main.cjs`);
+}
+
 /**
  * Decides whether a hook has nothing to do: the options, the proxies and the kubeconfig are those of the last run, which found the
  * unit in line, and no file or process has changed since. `undefined` means so; else what Juju said is handed on.
@@ -86,6 +91,7 @@ export function nothingToDo(files: AnswerFiles): Asked | undefined {
   const asked = readAsked(files, signature);
   const same =
     signature?.inLine === true &&
+    isOfThisUnit(signature) &&
     signature.blocked === undefined &&
     asked.config.stdout === signature.config &&
     hasSameProxies(signature, process.env) &&

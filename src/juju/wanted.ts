@@ -1,4 +1,5 @@
 import type { Attachments } from "../conductor/attached.ts";
+import type { Owner } from "../conductor/owner.ts";
 import { committedWish, type Wish } from "../conductor/wish.ts";
 import type { Host } from "../host/host.ts";
 import { log } from "./announce.ts";
@@ -20,6 +21,11 @@ export const lateOptions: SecretTrouble = {
 /** The application that the hook runs for. */
 export function appName(): string {
   return process.env["JUJU_UNIT_NAME"]?.split("/")[0] ?? "magnum-capi-helm";
+}
+
+/** The unit that the hook or action runs for. */
+export function thisUnit(): Owner {
+  return { charmDirectory: process.cwd(), unitName: process.env["JUJU_UNIT_NAME"] ?? "" };
 }
 
 function getSecret(uri: string): Promise<HookAnswer> {
@@ -85,8 +91,7 @@ export async function wishOf(host: Host, asked: Asked): Promise<Wanted> {
     options: { ...rest, kubeconfig: uri },
     ...found,
     ...wishedProxies(toldProxies(process.env)),
-    charmDirectory: process.cwd(),
-    unitName: process.env["JUJU_UNIT_NAME"] ?? "",
+    ...thisUnit(),
   };
   return { uri, wish };
 }

@@ -1,4 +1,5 @@
 import { type Ending, faultAsEnding, healFiles, healLast, lastWish } from "../conductor/graft.ts";
+import { requireReadable } from "../conductor/owner.ts";
 import { waitForRest } from "../conductor/package-run.ts";
 import { isQuiet } from "../conductor/signature.ts";
 import type { Host } from "../host/host.ts";
@@ -79,6 +80,8 @@ async function somethingToDo(host: Host, until: number): Promise<boolean> {
 }
 
 async function rounds(host: Host, say: Say): Promise<void> {
+  // Before anything is written, the signature too.
+  await requireReadable(host);
   const end = host.now().getTime() + maxMs;
   for (let count = 0; count < maxRounds && host.now().getTime() < end; count += 1) {
     if ((await round(host, say)) === "over") return;

@@ -4,6 +4,7 @@ import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import type { Resource, State } from "../reconcile/resource.ts";
 import { type AttachedFile, takeAttached } from "./attached-file.ts";
 import type { Original, Originals } from "./originals.ts";
+import { isOrphaned, observeOrphan, removeOrphan } from "./orphaned-package.ts";
 import { ownership, root } from "./owner.ts";
 import probe from "./pip-package.py";
 import type { ServiceInput } from "./service.ts";
@@ -350,8 +351,11 @@ function noPipPackage(it: PipPackage): Resource {
   return {
     id: `pip-package:${it.name}`,
     desired: "absent",
-    observe: (host) => observe(host, it),
+    observe: async (host) => {
+      return (await isOrphaned(host, it)) ? await observeOrphan(host, it) : await observe(host, it);
+    },
     apply: async (host) => {
+      if (await isOrphaned(host, it)) return await removeOrphan(host, it);
       if ((await inspect(host, it)) !== undefined) await uninstall(host, it);
       await removeLeftovers(host, it);
     },

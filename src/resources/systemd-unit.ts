@@ -140,12 +140,22 @@ function noUnit(it: UnitFile, path: string): Resource {
       return left.length === 0 ? "absent" : { left: left.join(", ") };
     },
     apply: async (host) => {
-      if (!(await isOurOwn(host, it.name))) await systemctl(host, "stop", "--no-block", it.name);
+      const isOwn = await isOurOwn(host, it.name);
+      const stopping = isOwn ? Promise.resolve() : systemctl(host, "stop", "--no-block", it.name);
+      // What does not stop loses its files all the same, and is told of at the end.
+      const [end] = await Promise.allSettled([stopping]);
       if (link !== undefined) await host.fs.remove(link);
       await host.fs.remove(path);
       await systemctl(host, "daemon-reload");
+      if (end.status === "rejected") throw end.reason;
     },
   };
+}
+
+/** Stops a unit and waits until it is down; nothing to do for one without a file, or for the one that runs this. */
+export async function stopUnit(host: Host, { directory, name }: UnitFile): Promise<void> {
+  if ((await host.fs.stat(`${directory}/${name}`)) === undefined || (await isOurOwn(host, name))) return;
+  await systemctl(host, "stop", name);
 }
 
 /** Whether this very process runs in that unit: to stop it would be to end before the rest is done. */

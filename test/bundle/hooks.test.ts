@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { buildCharm } from "../../build/build.ts";
 import { hostArch } from "../../build/node-binary.ts";
 import { paths } from "../../src/conductor/paths.ts";
+import { takeSignature } from "../../src/conductor/signature.ts";
 import { createUnit, type Unit, type UnitOptions } from "../support/juju/unit.ts";
 import { kubeconfigText, secrets } from "../support/kubeconfigs.ts";
 import { bareMachine, canIsolate, makeWorkspace } from "./bare-machine.ts";
@@ -93,7 +94,9 @@ async function grafted(options: Partial<UnitOptions> = {}): Promise<Made> {
   const { stdout: config } = await bareMachine(workspace).exec([unit.jujuExec, ...asked]);
   const folder = stateFolder();
   await mkdir(folder, { mode: 0o700 });
-  const signature = { inLine: true, takenAt: Date.now(), config, secret: uri, files: {}, processes: {} };
+  const last = { inLine: true, takenAt: Date.now(), config, secret: uri };
+  const program = `${unit.charmFolder}/dist/main.cjs`;
+  const signature = takeSignature(last, { files: [program], processes: [] });
   const own = { [paths.signature]: signature, [paths.desired]: { options: { kubeconfig: uri } } };
   for (const [path, content] of Object.entries(own))
     await writeFile(join(folder, basename(path)), `${JSON.stringify(content)}\n`, { mode: 0o600 });
@@ -211,6 +214,25 @@ test(
     }
     expect([await unit.status(), await files()]).toEqual([status, before]);
     await expectNoSecret(unit);
+  },
+  life,
+);
+
+test(
+  "a unit of another application beside it, with the same options, is blocked by every hook, and writes nothing",
+  async () => {
+    const { unit } = await grafted();
+    const owner = { layout: 1, unitName: unit.name, charmDirectory: unit.charmFolder };
+    await writeFile(join(stateFolder(), basename(paths.owner)), JSON.stringify(owner), { mode: 0o600 });
+    const before = await files();
+    const { unit: second } = await withSecret({ application: "again" });
+    const message = `another unit keeps the graft: ${unit.name}; next: remove one of the two applications`;
+    for (const name of looking) {
+      const { code } = await second.runHook(name);
+      expect([name, code, await second.status()]).toEqual([name, 0, { status: "blocked", message }]);
+    }
+    for (const name of leaving) expect((await second.runHook(name)).code).toBe(0);
+    expect(await files()).toEqual(before);
   },
   life,
 );

@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { apply, type Ending, type Reported } from "../../src/conductor/graft.ts";
+import { describe, expect, test } from "vitest";
+import { apply, type Ending, healLast, type Reported } from "../../src/conductor/graft.ts";
 import { paths } from "../../src/conductor/paths.ts";
 import { committedWish, previousWish } from "../../src/conductor/wish.ts";
 import { type Host, readText } from "../../src/host/host.ts";
@@ -7,6 +7,7 @@ import { inLine, troubles } from "../../src/reconcile/report.ts";
 import { kubeconfigText } from "../support/kubeconfigs.ts";
 import { conductorMachine, wish } from "../support/machine/conductor-machine.ts";
 import { restarts } from "../support/machine/fake-systemd.ts";
+import { listing } from "../support/machine/listing.ts";
 
 const rootOnly = { mode: "0600", uid: 0, gid: 0 };
 const readable = { mode: "0644", uid: 0, gid: 0 };
@@ -68,4 +69,49 @@ test("a kubeconfig is rotated also where somebody else overrides an option: it i
   expect((await committedWish(host))?.kubeconfig).toBe(next.kubeconfig);
   expect(troubles(report).map(({ source }) => source)).toContain("magnum-conductor-options");
   expect(restarts(host.commands)).toEqual([]);
+});
+
+describe("a refresh", () => {
+  const all = ["/etc", "/usr"];
+
+  test("to a release with one option more changes nothing on the unit, and nothing is repaired", async () => {
+    const { host } = await conductorMachine();
+    const { "self-heal-window": _, ...fewer } = { "self-heal-window": 60, ...wish().options };
+    await reported(apply(host, { ...wish(), options: fewer }));
+    host.commands.length = 0;
+    const before = await listing(host, all, { times: true });
+    const { report } = await reported(apply(host, wish({ "self-heal-window": 60 })));
+    expect(inLine(report)).toBe(true);
+    expect(await listing(host, all, { times: true })).toEqual(before);
+    expect(restarts(host.commands)).toEqual([]);
+    expect(await host.fs.stat(paths.healLog)).toBeUndefined();
+  });
+
+  test("to an older one, over options in force that it does not know, changes nothing either", async () => {
+    const { host } = await grafted();
+    const desired = JSON.parse((await readText(host.fs, paths.desired)) ?? "{}") as { options: object };
+    const known = { ...desired, options: { ...desired.options, "of-a-later-release": "x" } };
+    await host.fs.write(paths.desired, JSON.stringify(known), rootOnly);
+    const before = await listing(host, all, { times: true });
+    // The watch may come before the hook: it can't tell what is wanted, and says which option that is.
+    const early = await healLast(host);
+    expect(early).toMatchObject({ end: "refused", refusals: [{ option: "of-a-later-release" }] });
+    const { report } = await reported(apply(host, wish()));
+    expect(inLine(report)).toBe(true);
+    expect(await listing(host, all, { times: true })).toEqual(before);
+    expect(restarts(host.commands)).toEqual([]);
+    expect((await committedWish(host))?.options).not.toHaveProperty("of-a-later-release");
+  });
+
+  test("while a change was cut short ends it, with the charm that is there by then", async () => {
+    const { host } = await grafted();
+    const run: Host["run"] = (argv, options) =>
+      argv[1] === "restart" ? Promise.reject(new Error("killed")) : host.run(argv, options);
+    const older = { ...wish({ "driver-version": "1.3.0" }), charmDirectory: "/charm" };
+    await expect(apply({ ...host, run }, older)).rejects.toThrow("killed");
+    const { report } = await reported(apply(host, older));
+    expect(inLine(report)).toBe(true);
+    expect((await committedWish(host))?.options["driver-version"]).toBe("1.3.0");
+    expect(await host.fs.stat(paths.transaction)).toBeUndefined();
+  });
 });

@@ -12,7 +12,10 @@ echo "ERROR could not download resource: HTTP request failed: Get https://x/$1: 
 exit 1
 `;
 
-const names = ["resource-get", "status-set", "juju-log", "application-version-set", "secret-get"];
+const names = [
+  ...["resource-get", "status-set", "juju-log", "application-version-set", "secret-get"],
+  ...["action-get", "action-set", "action-log", "action-fail"],
+];
 
 /** Hook commands on the PATH of this process until the test ends. */
 export async function hookTools() {

@@ -20,6 +20,8 @@ export interface FakePython {
   refusal: string;
   /** What pip says instead of installing or uninstalling. */
   failure: string;
+  /** Whether there is no such program (any more). */
+  isGone: boolean;
   /** The environment that pip was last given. */
   environment: Readonly<Record<string, string>>;
   /** Versions of the driver that can't be imported, with the error that Python ends with. */
@@ -38,19 +40,29 @@ export function fakePython(path = "/usr/bin/python3"): FakePython {
     installed: undefined,
     refusal: "",
     failure: "",
+    isGone: false,
     environment: {},
     unloadable: new Map(),
     program: async (argv, options, host) => {
       const [program, ...rest] = withoutUser(argv);
-      if (program !== path) return undefined;
-      if (rest[0] === "-") return rest[2] === "magnum.drivers" ? inspection(python) : undefined;
-      if (rest[1] === "zipfile") return await unzip(rest.slice(-2), host);
-      if (rest[1] !== "pip") return undefined;
-      python.environment = options.env ?? {};
-      return await pip(python, rest.slice(2), host);
+      if (program !== path || python.isGone) return undefined;
+      return rest[1] === "" ? {} : await answer(python, rest, options, host);
     },
   };
   return python;
+}
+
+async function answer(
+  python: FakePython,
+  rest: readonly string[],
+  options: Parameters<Program>[1],
+  host: Host,
+): Promise<Awaited<ReturnType<Program>>> {
+  if (rest[0] === "-") return rest[2] === "magnum.drivers" ? inspection(python) : undefined;
+  if (rest[1] === "zipfile") return await unzip(rest.slice(-2), host);
+  if (rest[1] !== "pip") return undefined;
+  python.environment = options.env ?? {};
+  return await pip(python, rest.slice(2), host);
 }
 
 /** `tar` that packs and unpacks the files of the installed package. */

@@ -1,0 +1,3 @@
+import { removalTests } from "./removal.ts";
+
+removalTests("bookworm");
