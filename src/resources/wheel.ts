@@ -77,8 +77,14 @@ function contentOf(zip: Buffer, member: Member): Buffer {
 /** Each file's content, all of them checked against their checksums. */
 function unpack(zip: Buffer): ReadonlyMap<string, Buffer> {
   const members = membersOf(zip);
-  if (members.reduce((sum, { size }) => sum + size, 0) > maxUnpacked)
-    throw new Unreadable("it is more than 100 MiB when unpacked");
+  const total = (of: "size" | "compressed") => members.reduce((sum, it) => sum + it[of], 0);
+  if (total("size") > maxUnpacked) throw new Unreadable("it is more than 100 MiB when unpacked");
+  // Files that share their bytes would be unpacked again and again.
+  const isShared =
+    total("compressed") > zip.length || new Set(members.map(({ name }) => name)).size < members.length;
+  if (isShared) throw new Unreadable("its list of files is damaged");
+  const outside = members.find(({ name }) => name.startsWith("/") || name.split(/[/\\]/).includes(".."));
+  if (outside !== undefined) throw new Unreadable(`its file ${outside.name} leads out of it`);
   return new Map(members.map((member) => [member.name, contentOf(zip, member)]));
 }
 
