@@ -55,9 +55,15 @@ function withDefaults(raw: RawOptions): RawOptions {
 
 /** A value as an operator may see it: printable ASCII, short, and without what could be a login. */
 export function showValue(value: unknown, limit = 60): string {
-  const text = String(value).replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1...@");
-  const printable = text.replaceAll(/[^\x20-\x7e]/g, escaped);
+  const text = asText(value).replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1...@");
+  const printable = text.slice(0, limit + 1).replaceAll(/[^\x20-\x7e]/g, escaped);
   return printable.length > limit ? `${printable.slice(0, limit - 3)}...` : printable;
+}
+
+/** A list or a map has no text of its own that could be relied on. */
+function asText(value: unknown): string {
+  if (typeof value !== "object" || value === null) return String(value);
+  return Array.isArray(value) ? "a list" : "a map";
 }
 
 function escaped(character: string): string {

@@ -1,3 +1,4 @@
+import { parseDocument } from "yaml";
 import * as z from "zod";
 import { parseCertificates } from "./openstack-ca.ts";
 import { type Finding, parseDriverOptions } from "./option-map.ts";
@@ -10,14 +11,27 @@ export interface OptionDeclaration {
   readonly description: string;
 }
 
-const plainText = z
-  .string("a text")
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses
-  .refine((text) => !/[\u0000-\u001f\u007f]/.test(text), {
-    error: "a value without control characters",
-    abort: true,
-  })
-  .refine((text) => /^[\x20-\x7e]*$/.test(text), { error: "ASCII only", abort: true });
+/** The most characters of an option that is one word, such as a URL: what a program still takes as one argument. */
+const longest = 2_000;
+
+/** The same of one that is a map of its own. */
+const longestMap = 16_384;
+
+function asciiText(most: number) {
+  return (
+    z
+      .string("a text")
+      .max(most, { error: `at most ${most} characters`, abort: true })
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses
+      .refine((text) => !/[\u0000-\u001f\u007f]/.test(text), {
+        error: "a value without control characters",
+        abort: true,
+      })
+      .refine((text) => /^[\x20-\x7e]*$/.test(text), { error: "ASCII only", abort: true })
+  );
+}
+
+const plainText = asciiText(longest);
 
 function isPlainUrl(text: string): boolean {
   return URL.canParse(text) && /^https?:\/\/[^/?#@]+([/?#]|$)/.test(text) && !/[\s"'$\\]/.test(text);
@@ -76,16 +90,22 @@ function judgeKind(kind: string, value: unknown): Issue {
     : undefined;
 }
 
-function parseMap(text: string): Record<string, unknown> | undefined {
+function parseMap(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return z.record(z.string(), z.unknown()).safeParse(value).data;
+    return typeof value === "object" && !Array.isArray(value) && value !== null ? { ...value } : undefined;
   } catch {
     return undefined;
   }
 }
 
-const apiResources = plainText.transform((text, context) => {
+/** A name twice in one object, of which JSON's own reader would take the last without a word. */
+function hasTwins(text: string): boolean {
+  const document = parseDocument(text, { schema: "json", prettyErrors: false, logLevel: "error" });
+  return document.errors.some(({ code }) => code === "DUPLICATE_KEY");
+}
+
+const apiResources = asciiText(longestMap).transform((text, context) => {
   if (text === "auto") return "{}";
   const refuse = (message: string) => {
     context.addIssue({ code: "custom", message });
@@ -97,6 +117,7 @@ const apiResources = plainText.transform((text, context) => {
   const issue = Object.entries(map)
     .map(([kind, value]) => judgeKind(kind, value))
     .find((it) => it !== undefined);
+  if (issue === undefined && hasTwins(text)) return refuse("each name once");
   return issue === undefined ? JSON.stringify(map) : refuse(issue.message);
 });
 

@@ -20,9 +20,10 @@ interface ProxyFinding {
 const login = "([A-Za-z0-9._~!&*+,;=:-]|%[0-9A-Fa-f]{2})+@";
 const proxyUrl = new RegExp(`^https?://(${login})?([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\])(:\\d{1,5})?/?$`);
 const longestList = 32_000;
+const longestUrl = 2_000;
 
 function isProxy(text: string): boolean {
-  return text === "" || (proxyUrl.test(text) && URL.canParse(text));
+  return text === "" || (text.length <= longestUrl && proxyUrl.test(text) && URL.canParse(text));
 }
 
 function isList(text: string): boolean {

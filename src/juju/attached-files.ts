@@ -5,7 +5,7 @@ import { readHold } from "../conductor/hold.ts";
 import { judgeAttached } from "../conductor/judge-attached.ts";
 import { committedWish } from "../conductor/wish.ts";
 import type { Host } from "../host/host.ts";
-import { judgeKubeconfig } from "../management/kubeconfig.ts";
+import { judgeKubeconfig, mostKubeconfig } from "../management/kubeconfig.ts";
 import { hookCommand } from "./hook-command.ts";
 
 type Fault = Extract<Ending, { end: "fault" }>;
@@ -24,7 +24,6 @@ export type AttachedFiles =
 type ResourceName = AttachedName | "kubeconfig";
 
 const fetchTimeoutMs = 180_000;
-const maxKubeconfigBytes = 1024 * 1024;
 
 function isFault(it: object | undefined): it is Fault {
   return it !== undefined && "end" in it;
@@ -35,12 +34,18 @@ async function fetchResource(host: Host, name: ResourceName): Promise<Fetched | 
   const { code, stdout, stderr } = await hookCommand("resource-get", [name], fetchTimeoutMs);
   if (code === 0) {
     const path = stdout.trim();
-    const [stat, sha256] = [await host.fs.stat(path), await host.fs.digest(path)];
+    const stat = await host.fs.stat(path);
+    if (stat !== undefined && stat.kind !== "file") return notFetched(name, `${path} is no file`);
     if (stat?.size === 0) return undefined;
+    const sha256 = await host.fs.digest(path);
     if (sha256 !== undefined) return { path, sha256 };
   } else if (/not found/.test(stderr)) return undefined;
   const said = stderr.trim().split("\n").at(-1)?.replace("ERROR ", "");
   const why = said === undefined || said === "" ? "resource-get gave no answer" : showValue(said, 160);
+  return notFetched(name, why);
+}
+
+function notFetched(name: ResourceName, why: string): Fault {
   const reason = `can't fetch the resource ${name}: ${why}`;
   return { end: "fault", cure: "time", reason, remedy: "is the controller reachable?" };
 }
@@ -90,8 +95,8 @@ async function readKubeconfig(
   const fetched = await fetchResource(host, "kubeconfig");
   if (fetched === undefined || isFault(fetched)) return fetched;
   const size = (await host.fs.stat(fetched.path))?.size ?? 0;
-  if (size > maxKubeconfigBytes)
-    return refused(application, "kubeconfig", `too large (${size} bytes, at most ${maxKubeconfigBytes})`);
+  if (size > mostKubeconfig)
+    return refused(application, "kubeconfig", `too large (${size} bytes, at most ${mostKubeconfig})`);
   const bytes = Buffer.from((await host.fs.read(fetched.path)) ?? "");
   const text = bytes.toString("utf8");
   if (!Buffer.from(text, "utf8").equals(bytes) || text.includes("\0"))

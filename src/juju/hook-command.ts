@@ -10,6 +10,9 @@ export interface HookAnswer {
 
 const usualTimeoutMs = 60_000;
 
+/** In bytes: of 5 MB that are no text JSON makes 30. */
+const mostOutput = 64 * 1024 * 1024;
+
 /** Runs one of Juju's hook commands, found on PATH, at most for 60 s unless told otherwise. */
 export function hookCommand(
   name: string,
@@ -17,7 +20,7 @@ export function hookCommand(
   timeoutMs = usualTimeoutMs,
 ): Promise<Required<HookAnswer>> {
   return new Promise((settle) => {
-    execFile(name, args, { timeout: timeoutMs, maxBuffer: 8 * 1024 * 1024 }, (error, stdout, stderr) => {
+    execFile(name, args, { timeout: timeoutMs, maxBuffer: mostOutput }, (error, stdout, stderr) => {
       const code = typeof error?.code === "number" ? error.code : error === null ? 0 : -1;
       settle({ code, stdout, stderr });
     });

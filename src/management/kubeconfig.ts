@@ -1,7 +1,10 @@
-import { parse } from "yaml";
+import { isPrintable, lexicalFault, readYaml } from "./kubeconfig-yaml.ts";
 
 /** Why the driver could not use a kubeconfig, naming the key to change; never its content. */
 export type KubeconfigFinding = { readonly reason: string; readonly accepted: string };
+
+/** The most that a kubeconfig may have, in characters: enough for fifty clusters with their certificates. */
+export const mostKubeconfig = 262_144;
 
 type Mapping = Readonly<Record<string, unknown>>;
 
@@ -15,13 +18,18 @@ function named(list: unknown, name: string, key: string): Mapping | undefined {
   return isMapping(inner) ? inner : undefined;
 }
 
+const whole = "a whole kubeconfig in YAML";
 const accepted = "a token, or certificate and key";
 
 function has(user: Mapping, key: string): boolean {
   return typeof user[key] === "string" && user[key] !== "";
 }
 
+const texts = ["token", "client-certificate-data", "client-certificate", "client-key-data", "client-key"];
+
 function judgeUser(user: Mapping): KubeconfigFinding | undefined {
+  const other = texts.find((it) => typeof (user[it] ?? "") !== "string");
+  if (other !== undefined) return { reason: `its ${other} is no text`, accepted: "the same in quotes" };
   const certificate = has(user, "client-certificate-data") || has(user, "client-certificate");
   const key = has(user, "client-key-data") || has(user, "client-key");
   if (has(user, "token") || (certificate && key)) return undefined;
@@ -51,19 +59,23 @@ function judgeContext(config: Mapping, current: string): KubeconfigFinding | und
 
 /** The URL of the API server that the current context names; `undefined` where none can be read. */
 export function managementServer(text: string): URL | undefined {
-  const config = parseYaml(text);
+  const config = readYaml(text);
   if (!isMapping(config)) return undefined;
   const context = named(config["contexts"], String(config["current-context"]), "context");
   const server = named(config["clusters"], String(context?.["cluster"]), "cluster")?.["server"];
   return URL.parse(String(server)) ?? undefined;
 }
 
-function parseYaml(text: string): unknown {
-  try {
-    return parse(text, { logLevel: "error" });
-  } catch {
-    return undefined;
-  }
+/** What can be said without understanding it, which takes a while for a large text. */
+function judgeText(text: string): KubeconfigFinding | undefined {
+  if (text.length > mostKubeconfig)
+    return { reason: `it has ${text.length} characters`, accepted: `at most ${mostKubeconfig}` };
+  if (!isPrintable(text)) return { reason: "it has control characters", accepted: whole };
+  const fault = lexicalFault(text);
+  if (fault === undefined) return undefined;
+  return fault === "tab"
+    ? { reason: "it has a tab outside of quotes", accepted: "blanks instead" }
+    : { reason: "it has too much in it", accepted: "fifty clusters at most" };
 }
 
 /**
@@ -72,9 +84,10 @@ function parseYaml(text: string): unknown {
  * never appears in the finding.
  */
 export function judgeKubeconfig(text: string): KubeconfigFinding | undefined {
-  const whole = "a whole kubeconfig in YAML";
   if (text.trim() === "") return { reason: "it is empty", accepted: whole };
-  const config = parseYaml(text);
+  const finding = judgeText(text);
+  if (finding !== undefined) return finding;
+  const config = readYaml(text);
   if (!isMapping(config)) return { reason: "it is not a YAML mapping", accepted: whole };
   for (const key of ["clusters", "contexts", "users"]) {
     if (!Array.isArray(config[key]))

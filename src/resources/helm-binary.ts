@@ -109,6 +109,15 @@ function memberOf(architecture: string): string {
   return `linux-${architecture}/helm`;
 }
 
+/** The most that helm may come to when unpacked, four times what it has, and the seconds of CPU that this may take. */
+const limits = { mebibytes: 300, cpuSeconds: 20 };
+
+/** A small archive can hold very much: what is unpacked is one file, of so many bytes at most, in so much time. */
+function unpacking(archive: string, folder: string, member: string): readonly string[] {
+  const limit = ["prlimit", `--fsize=${limits.mebibytes * 1024 * 1024}`, `--cpu=${limits.cpuSeconds}`];
+  return [...limit, "tar", "-xzf", archive, "-C", folder, "--no-same-owner", "--no-recursion", member];
+}
+
 /** Takes helm out of an archive of the official layout, into a folder; its path there, or why that can't be. */
 export async function unpackHelm(
   host: Host,
@@ -117,11 +126,13 @@ export async function unpackHelm(
   architecture: string,
 ): Promise<{ readonly binary: string } | { readonly reason: string }> {
   const member = memberOf(architecture);
-  const result = await host.run(["tar", "-xzf", archive, "-C", folder, "--no-same-owner", member], {
-    timeoutMs: 120_000,
-  });
-  if (result.ok) return { binary: `${folder}/${member}` };
-  return { reason: result.stderr.trim().split("\n")[0] ?? "" };
+  const result = await host.run(unpacking(archive, folder, member), { timeoutMs: 120_000 });
+  const [said = ""] = result.stderr.trim().split("\n");
+  if (!result.ok)
+    return { reason: said === "" ? `${member} is more than ${limits.mebibytes} MiB when unpacked` : said };
+  const binary = `${folder}/${member}`;
+  if ((await host.fs.stat(binary))?.kind !== "file") return { reason: `its ${member} is no file` };
+  return { binary };
 }
 
 /** The version that a helm prints (`v3.17.3`), or why it prints none. */

@@ -27,25 +27,30 @@ async function contentOf(zip: ZipFile, entry: Entry): Promise<Buffer> {
 
 /** Each file's content, all of them checked against their sizes and checksums. */
 async function unpack(zip: ZipFile): Promise<Files | WheelFinding> {
+  const entries: Entry[] = [];
   const files = new Map<string, Buffer>();
-  let left = maxUnpacked;
   let name = "its list of files";
   try {
-    for await (const entry of zip.eachEntry()) {
+    for await (const entry of zip.eachEntry()) entries.push(entry);
+    const total = (of: "uncompressedSize" | "compressedSize") => entries.reduce((sum, it) => sum + it[of], 0);
+    if (total("uncompressedSize") > maxUnpacked)
+      return { reason: "too large (more than 100 MiB when unpacked)" };
+    // Files that share their bytes would be unpacked again and again.
+    if (total("compressedSize") > zip.fileSize) return { reason: `damaged (${name})` };
+    for (const entry of entries) {
       name = `its file ${entry.fileName}`;
-      left -= entry.uncompressedSize;
-      if (left < 0) return { reason: "too large (more than 100 MiB when unpacked)" };
+      if (files.has(entry.fileName)) return { reason: `damaged (${name} is there twice)` };
       files.set(entry.fileName, await contentOf(zip, entry));
     }
   } catch {
-    // Whatever is thrown here is what these bytes are not.
+    // Whatever is thrown here is what these bytes are not. A name that leads out of the archive is one such thing.
     return { reason: `damaged (${name})` };
   }
   return files;
 }
 
 async function filesOf(bytes: Uint8Array): Promise<Files | WheelFinding> {
-  const options = { lazyEntries: true, validateEntrySizes: true };
+  const options = { lazyEntries: true, autoClose: false };
   try {
     return await unpack(
       await fromBufferPromise(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), options),

@@ -241,7 +241,7 @@ describe("a kubeconfig", () => {
       kubeconfigText().slice(0, 40),
       "it has no list of clusters: is it cut off?; accepted: a whole kubeconfig in YAML",
     ],
-    ["of 5 MB", Buffer.alloc(5_000_000, "a"), "too large (5000000 bytes, at most 1048576)"],
+    ["of 5 MB", Buffer.alloc(5_000_000, "a"), "too large (5000000 bytes, at most 262144)"],
     ["that is binary", Buffer.from([0x80, 0xff, 1, 2]), "no text"],
     ["with NUL", `${kubeconfigText()}\0`, "no text"],
     [

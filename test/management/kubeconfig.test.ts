@@ -115,3 +115,69 @@ describe("a kubeconfig is refused, without a word of its content,", () => {
     expect(judged(text)).toMatchObject({ reason, accepted: expect.stringMatching(/./) });
   });
 });
+
+describe("a kubeconfig that other readers than ours would read otherwise is refused:", () => {
+  const good = kubeconfigText();
+  const token = (value: string) => good.replace(/token: .*/, `token: ${value}`);
+  const noMap = "it is not a YAML mapping";
+  const laughs = ["a: &a [x, x]", ..."bcdefghij".split("").map((it) => `${it}: &${it} [${laugh(it)}]`)];
+  test.each([
+    ["a tag that makes an object of Python", token("!!python/object:os.system x"), noMap],
+    ["a tag that nobody knows", token("!vault x"), noMap],
+    ["a token that is true", token("yes"), "its token is no text"],
+    ["a token that is a date", token("2001-01-01"), "its token is no text"],
+    ["a token that is a number", token("123456.1234567890123456"), "its token is no text"],
+    ["a name twice", `${good}kind: Config\n`, noMap],
+    ["two documents", `${good}---\n${good}`, noMap],
+    ["a NUL", `${good}# \0\n`, "it has control characters"],
+    ["a control character", `${good}x: \u0001\n`, "it has control characters"],
+    ["a separator of lines", `${good}x: a\u2028b\n`, "it has control characters"],
+    ["a tab for a blank", good.replace("token: ", "token:\t"), "it has a tab outside of quotes"],
+    ["tabs for its indent", good.replaceAll("  ", "\t"), "it has a tab outside of quotes"],
+    ["aliases that blow it up", `${laughs.join("\n")}\n${good}`, noMap],
+  ])("%s", (_, text, reason) => {
+    expect(judged(text)).toMatchObject({ reason });
+  });
+
+  function laugh(name: string): string {
+    return Array(9)
+      .fill(`*${String.fromCharCode(name.charCodeAt(0) - 1)}`)
+      .join(", ");
+  }
+
+  test.each([
+    ["a mark of the order of bytes", `\ufeff${good}`],
+    ["ends of lines of Windows", good.replaceAll("\n", "\r\n")],
+    ["an alias and a merge", `x: &x {y: z}\nv: {<<: *x}\n${good}`],
+    ["tabs in quotes and comments", `${good}x: "a\tb"\n# c\td\n`],
+    ["dots at its end", `---\n${good}...\n`],
+    ["sixty clusters", kubeconfigText({ more: Array(60).fill({ cluster: { server: "https://x" } }) })],
+  ])("but not %s", (_, text) => {
+    expect(judged(text)).toBeUndefined();
+  });
+});
+
+describe("a kubeconfig that is too much is refused within seconds:", () => {
+  const good = kubeconfigText();
+  const full = (unit: string) => `${good}x: ${unit.repeat(260_000 / unit.length)}`;
+  test.each([
+    ["5 MB of lines", "a: b\n".repeat(1_000_000), "it has 5000000 characters"],
+    [
+      "many names",
+      `zz:\n${Array.from({ length: 20_000 }, (_, i) => ` k${i}: v\n`).join("")}`,
+      "it has too much in it",
+    ],
+    ...["{}", "}", "{", "[", "- ", "? ", "&a ", "*a ", "!a ", "'a' ", "|\n", '"', "- x\n", "{a: "].map(
+      (unit) => [`as much of ${JSON.stringify(unit)} as fits`, full(unit), "it has too much in it"],
+    ),
+    ...["{}", "}", "[", "&a ", "*a ", "? "].map((unit) => [
+      `deep or broken: 4000 times ${JSON.stringify(unit)}`,
+      `${good}x: ${unit.repeat(4_000)}`,
+      "it is not a YAML mapping",
+    ]),
+  ])("%s", (_, text, reason) => {
+    const began = performance.now();
+    expect(judged(text)?.reason).toBe(reason);
+    expect(performance.now() - began).toBeLessThan(5_000);
+  });
+});

@@ -40,6 +40,49 @@ describe("a wheel", () => {
     expect(await readWheel(await bytes())).toEqual({ reason });
   });
 
+  /** A wheel whose list of files says something else of one of them than is true. */
+  async function listed(at: number, value: number): Promise<Buffer> {
+    const zip = await driverWheel();
+    zip.writeUInt32LE(value, zip.indexOf(Buffer.from("PK\u0001\u0002")) + at);
+    return zip;
+  }
+
+  test.each<[string, () => Promise<Buffer>, string]>([
+    [
+      "says that it grows to 4 GB",
+      () => listed(24, 0xfffffffe),
+      "too large (more than 100 MiB when unpacked)",
+    ],
+    ["grows to more than it says", () => listed(24, 1), "damaged (its file magnum_capi_helm/driver.py)"],
+    [
+      "grows to 101 MiB",
+      () => driverWheel({ more: { x: "0".repeat(101 * 1024 * 1024) } }),
+      "too large (more than 100 MiB when unpacked)",
+    ],
+    ["has files that share their bytes", () => listed(20, 50_000), "damaged (its list of files)"],
+    ["has a file twice", twice, "damaged (its file two.py is there twice)"],
+    ["has a file outside of it", outside, "damaged (its list of files)"],
+  ])("that %s is none, which is found in time", async (_, bytes, reason) => {
+    const wheel = await bytes();
+    const began = performance.now();
+    expect(await readWheel(wheel)).toEqual({ reason });
+    expect(performance.now() - began).toBeLessThan(5_000);
+  });
+
+  /** A file's name in both places, replaced by another of that length. */
+  async function renamed(from: string, to: string, more: Record<string, string>): Promise<Buffer> {
+    const zip = await driverWheel({ more });
+    return Buffer.from(zip.toString("latin1").replaceAll(from, to), "latin1");
+  }
+
+  function twice(): Promise<Buffer> {
+    return renamed("one.py", "two.py", { "one.py": "", "two.py": "" });
+  }
+
+  function outside(): Promise<Buffer> {
+    return renamed("aa/x", "../x", { "aa/x": "" });
+  }
+
   test("that is cut off anywhere is none", async () => {
     const whole = await driverWheel();
     for (let length = 0; length < whole.length; length += 7)

@@ -1,10 +1,69 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { RecipeName } from "./conductor.ts";
+import { parse } from "yaml";
+import { type Config, parseConfig } from "../../src/conductor/config.ts";
+import { daemonOptions, renderDropIn } from "../../src/conductor/drop-in.ts";
+import { judgeKubeconfig } from "../../src/management/kubeconfig.ts";
+import { badValues, optionTable } from "../support/bad-values.ts";
+import type { Conductor, RecipeName } from "./conductor.ts";
 import { describeRig } from "./describe-rig.ts";
-import { mainPids, stamps } from "./look.ts";
+import { mainPids, sh, stamps } from "./look.ts";
 import { kubeconfig, makeGraftedSite, type Site } from "./site.ts";
 
 const good = kubeconfig();
+
+/** Prints, as JSON, what the daemons get out of each file of a folder: the options that are named beside it. */
+const oslo = `
+import json, sys, magnum.conf, magnum_capi_helm.conf
+CONF, found = magnum.conf.CONF, []
+def text(value):
+    return ",".join(value) if isinstance(value, list) else "" if value is None else str(value)
+for folder, options in json.load(sys.stdin):
+    CONF.clear()
+    CONF(["--config-file=/etc/magnum/magnum.conf", "--config-dir", folder], project="magnum")
+    found.append([dict(it, value=text(CONF[it["group"]][it["name"]])) for it in options])
+print(json.dumps(found))`;
+
+const yaml = `
+import json, sys, yaml
+found = []
+for folder, _ in json.load(sys.stdin):
+    with open(folder + "/file.conf") as file:
+        read = yaml.safe_load(file)
+    found.append({"server": read["clusters"][0]["cluster"]["server"], "token": read["users"][0]["user"]["token"]})
+print(json.dumps(found))`;
+
+/** Every configuration that is made of a bad value and accepted all the same. */
+function takenConfigs(): readonly Config[] {
+  return Object.entries(optionTable).flatMap(([option, [value, taken]]) =>
+    taken.flatMap((kind) => {
+      const config = parseConfig({ [option]: badValues(value)[kind] }, good);
+      return "kubeconfig" in config ? [config] : [];
+    }),
+  );
+}
+
+/** Reads texts with a program in the daemons' Python, one run for all, and expects what is beside each. */
+async function readAs(
+  conductor: Conductor,
+  name: string,
+  program: string,
+  cases: readonly (readonly [text: string, meant: unknown])[],
+): Promise<void> {
+  const folders = cases.map((_, index) => `/tmp/${name}/${index}`);
+  for (const [index, folder] of folders.entries()) {
+    mkdirSync(join(conductor.root, folder), { recursive: true });
+    writeFileSync(join(conductor.root, folder, "file.conf"), cases[index]?.[0] ?? "");
+  }
+  const asked = JSON.stringify(folders.map((folder, index) => [folder, cases[index]?.[1]]));
+  writeFileSync(join(conductor.root, `/tmp/${name}/asked`), asked);
+  writeFileSync(join(conductor.root, `/tmp/${name}/program.py`), program);
+  const found = await sh(conductor, `cd / && python3 /tmp/${name}/program.py < /tmp/${name}/asked`);
+  expect(cases.length).toBeGreaterThan(5);
+  expect(JSON.parse(found)).toEqual(cases.map(([, meant]) => meant));
+}
 
 /** Bad input is refused whole: blocked with the option, its value and what is accepted, and nothing changed. */
 export function refusalTests(recipe: RecipeName): void {
@@ -115,6 +174,21 @@ export function refusalTests(recipe: RecipeName): void {
       ],
       ["default-network-driver", "flannel", "default-network-driver: flannel; accepted: calico or cilium"],
       ["default-network-driver", "calico\u0007", "default-network-driver: calico"],
+      ["chart-name", "a".repeat(1_000_000), "accepted: at most 2000 characters"],
+      ["chart-name", "-v", "chart-name: -v; accepted: a chart's name"],
+      ["driver-index-url", `http://x/${"a".repeat(1_000_000)}`, "accepted: at most 2000 characters"],
+      ["helm-url", "http://x/$(id)", "helm-url: http://x/$(id); accepted: empty, or"],
+      ["chart-repository", "http://x/%(a)s'", "chart-repository: http://x/%(a)s'; accepted: empty, or"],
+      ["chart-version", "0.25.1\u0000", "chart-version: 0.25.1\\u0000; accepted: a value without control"],
+      ["api-resources", '{"Machine": {}, "Machine": {}}', "accepted: each name once"],
+      ["api-resources", "[".repeat(1_000_000), "accepted: at most 16384 characters"],
+      ["capi-helm-options", `a: ${"[".repeat(8_000)}`, "capi-helm-options: line 1: no YAML; accepted: "],
+      ["capi-helm-options", "a: 1\na: 2", "line 2: a second value of one name; accepted: each name once"],
+      [
+        "openstack-ca",
+        "-----BEGIN CERTIFICATE-----\n".repeat(18_000),
+        "a certificate without its end; accepted",
+      ],
     ])("%s=%j is refused", async (option, value, message) => {
       expect(await setAlone(option, value)).toBe(0);
       expect(await refused()).toContain(message);
@@ -134,6 +208,20 @@ export function refusalTests(recipe: RecipeName): void {
       ["with an exec login", user("{exec: {command: aws}}"), "its user has exec (not read)"],
       ["with a tokenFile", user("{tokenFile: /token}"), "its user has tokenFile (not read)"],
       ["with user and password", user("{username: a, password: pa55}"), "its user has username (not read)"],
+      ["of 5 MB", good + "# x\n".repeat(1_250_000), "it has 5000"],
+      ["binary, of 5 MB", "\0\u0001".repeat(2_500_000), "it has 5000000 characters"],
+      ["binary", `${good}# \0`, "it has control characters"],
+      ["deep", `${good}x: ${"[".repeat(9_000)}`, "it is not a YAML mapping"],
+      [
+        "of many names",
+        `${good}${Array.from({ length: 20_000 }, (_, i) => `k${i}: v\n`).join("")}`,
+        "it has too much",
+      ],
+      ["with a name twice", `${good}kind: Config\n`, "it is not a YAML mapping"],
+      ["of two documents", `${good}---\n${good}`, "it is not a YAML mapping"],
+      ["with a tag of Python", user("{token: !!python/name:os.system x}"), "it is not a YAML mapping"],
+      ["with a token that is a date", user("{token: 2001-01-01}"), "its token is no text"],
+      ["with a tab", good.replace("kind: ", "kind:\t"), "it has a tab outside of quotes"],
       ["without current-context", good.replace(/^current-context.*$/m, ""), "it has no current-context"],
     ])("a kubeconfig that is %s is refused", async (_, content, message) => {
       const { code } = await site.unit.updateSecret(site.secret, { kubeconfig: content });
@@ -152,6 +240,56 @@ export function refusalTests(recipe: RecipeName): void {
       await site.unit.updateSecret(site.secret, { kubeconfig: "\n" });
       expect(await refused()).toBe(
         `its kubeconfig is empty; next: juju update-secret ${site.secret} kubeconfig#file=PATH`,
+      );
+    });
+
+    const bytes = (length: number) => Buffer.from(Array.from({ length }, (_, i) => (i * 7919) % 251));
+    const bomb = () => gzipSync(Buffer.alloc(5_000_000));
+    it.each<[name: string, kind: string, content: () => Buffer, message: string]>([
+      ["driver-wheel", "binary, of 5 MB", () => bytes(5_000_000), "it is no zip archive, or cut off"],
+      ["driver-wheel", "cut off", () => Buffer.from("PK\u0003\u0004"), "it is no zip archive, or cut off"],
+      ["helm", "binary, of 5 MB", () => bytes(5_000_000), "it can't be unpacked: "],
+      ["helm", "cut off", () => bomb().subarray(0, 3_000), "it can't be unpacked: "],
+      ["helm", "no archive once unpacked", bomb, "it can't be unpacked: "],
+    ])(
+      "a resource %s that is %s is refused, and an empty one ends that",
+      async (name, _, content, message) => {
+        await site.unit.updateSecret(site.secret, { kubeconfig: good });
+        await site.unit.attachResource(name, content());
+        expect(await refused()).toMatch(
+          new RegExp(`^resource ${name}: ${message}.*; next: juju attach-resource`),
+        );
+        await site.unit.attachResource(name, "");
+        expect((await site.unit.status()).status).toBe("active");
+      },
+    );
+
+    it("Magnum's own oslo.config reads what is taken of bad values as it was meant", async () => {
+      const configs = takenConfigs().map(daemonOptions);
+      await readAs(
+        site.conductor,
+        "oslo",
+        oslo,
+        configs.map((it) => [renderDropIn(it), it]),
+      );
+    });
+
+    it("the driver's own YAML reads what is taken of strange kubeconfigs as it was meant", async () => {
+      const strange = [
+        `\ufeff${good}`,
+        good.replaceAll("\n", "\r\n"),
+        `x: &x {y: z}\nv: {<<: *x}\n${good}`,
+        `${good}x: "a\tb" # c\td\n`,
+        `---\n${good}...\n`,
+        JSON.stringify(parse(good)),
+      ];
+      expect(strange.filter((it) => judgeKubeconfig(it) !== undefined)).toEqual([]);
+      const meant = { server: "https://192.0.2.40:6443", token: "token-that-no-log-may-show" };
+      await readAs(
+        site.conductor,
+        "yaml",
+        yaml,
+        strange.map((it) => [it, meant]),
       );
     });
 

@@ -14,8 +14,9 @@ export function helmDigest(version: string, architecture = "amd64"): string {
 
 /** `tar` that unpacks such an archive. */
 export const fakeTar: Program = async (argv, _options, host) => {
-  if (argv[0] !== "tar") return undefined;
-  const [archive = "", into = "", member = ""] = [argv[2], argv[4], argv[6]];
+  const words = argv[0] === "prlimit" ? argv.slice(argv.indexOf("tar")) : argv;
+  if (words[0] !== "tar") return undefined;
+  const [archive = "", into = "", member = ""] = [words[2], words[4], words.at(-1)];
   const text = (await readText(host.fs, archive)) ?? "";
   const found = /^archive of (\S+) (\S+)$/.exec(text);
   if (found === null)

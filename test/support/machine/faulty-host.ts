@@ -22,7 +22,7 @@ const changing = [
 
 function changesMachine(argv: readonly string[]): boolean {
   const words = argv.join(" ");
-  return /^(systemctl (restart|enable|stop|daemon-reload)|tar )| -m (pip|zipfile) /.test(words);
+  return /^(systemctl (restart|enable|stop|daemon-reload)|(prlimit .* )?tar )| -m (pip|zipfile) /.test(words);
 }
 
 /** The path that a change of files is about. */

@@ -1,0 +1,3 @@
+import { hookTableTests } from "./hook-table.ts";
+
+hookTableTests("bookworm");
