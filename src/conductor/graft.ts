@@ -278,7 +278,7 @@ export async function undo(
 ): Promise<Report | Fault | { readonly end: "busy" } | undefined> {
   const left = [await host.fs.stat(paths.state), await host.fs.stat(paths.staging)];
   if (left.every((it) => it === undefined)) return undefined;
-  return await faultAsEnding(() => undoAlone(host, mode, watch));
+  return await faultAsEnding(() => undoAlone(host.time?.more ?? host, mode, watch));
 }
 
 function undoAlone(
