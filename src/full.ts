@@ -1,28 +1,39 @@
 import { runCli } from "./cli/cli.ts";
+import { withDeadline } from "./host/deadline.ts";
+import type { Host } from "./host/host.ts";
 import { localHost } from "./host/local-host.ts";
+import { endAfter } from "./host/watchdog.ts";
 import { runAction } from "./juju/actions.ts";
 import { healHook, reconcileHook, undoHook } from "./juju/charm.ts";
+import { hookDeadlines, hookLimitMs, sinceStart } from "./juju/hook-limits.ts";
 import type { Asked } from "./juju/quiet.ts";
 import { watchUnit } from "./juju/watch.ts";
 
 /** Everything that a hook with nothing to do never loads. */
 
+/** This machine, for a hook or an action: Juju waits for it for ever, and so do the hooks of all other charms there. */
+function hookHost(): Host {
+  process.umask(0o022);
+  endAfter(
+    hookLimitMs - sinceStart(),
+    "this hook took 10 minutes and is ended: please report it as a defect\n",
+  );
+  return withDeadline(localHost(), hookDeadlines, sinceStart);
+}
+
 /** Brings this machine in line. */
 export function reconcileHere(asked: Asked): Promise<void> {
-  process.umask(0o022);
-  return reconcileHook(localHost(), asked);
+  return reconcileHook(hookHost(), asked);
 }
 
 /** Brings this machine back to what was last asked of it, as a hook. */
 export function healHere(): Promise<void> {
-  process.umask(0o022);
-  return healHook(localHost());
+  return healHook(hookHost());
 }
 
 /** Runs an action on this machine. */
 export function actionHere(name: string, asked: Asked | undefined): Promise<void> {
-  process.umask(0o022);
-  return runAction(localHost(), name, asked);
+  return runAction(hookHost(), name, asked);
 }
 
 /** The same as a run of the watch, which has Juju run the hook where it can. */
@@ -33,8 +44,7 @@ export function watchHere(): Promise<void> {
 
 /** Takes everything back on this machine. */
 export function undoHere(): Promise<void> {
-  process.umask(0o022);
-  return undoHook(localHost());
+  return undoHook(hookHost());
 }
 
 /** The command `capi-graft` on this machine: its exit code. */

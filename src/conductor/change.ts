@@ -1,4 +1,4 @@
-import type { Host } from "../host/host.ts";
+import { type Host, HostFault } from "../host/host.ts";
 import { closedOf, judge } from "../reconcile/gate.ts";
 import { type DesiredState, type Progress, reconcile, type Walk } from "../reconcile/reconcile.ts";
 import { inLine, isRefused, type Report, type Trouble } from "../reconcile/report.ts";
@@ -55,6 +55,7 @@ function opening(host: Host, wish: Wish, unit: Conductor, desired: DesiredState)
   const closedBefore = new Set<string>();
   let entry: ChangeEntry | undefined;
   const begin = async (changes: readonly Change[]) => {
+    requireTime(host);
     const proved = changes.some(({ id }) => isReadByDaemons(id));
     const gates = [...(desired.settleGates ?? []), ...(proved ? [] : desired.exitGates)];
 
@@ -72,6 +73,23 @@ function opening(host: Host, wish: Wish, unit: Conductor, desired: DesiredState)
     await changeJournal.write(host, entry);
   };
   return { begin, closedBefore, entry: () => entry };
+}
+
+/** So long a switch takes where nothing hangs, with both restarts and the rest; with less left, none is begun. */
+const switchMs = 110_000;
+
+function requireTime({ time }: Host): void {
+  if (time !== undefined && time.left() < switchMs) throw time.over();
+}
+
+function isOver({ time }: Host): boolean {
+  return time !== undefined && time.left() <= 0;
+}
+
+/** A change that ran out of time when it was begun already is held: tried again by itself, it would restart the services again and again. */
+function untilAsked(host: Host, failure: Trouble): Trouble {
+  if (failure.cure !== "time" || !isOver(host)) return failure;
+  return { ...failure, cure: "operator", remedy: "run the action apply" };
 }
 
 function isDeliberate(gate: string): boolean {
@@ -92,8 +110,17 @@ export async function change(
   const kept = keptInAll(originals(paths.originals), beforeImages);
   const desired = desiredState(config, unit, wish, kept);
   const { begin, closedBefore, entry } = opening(host, wish, unit, desired);
-  const report = await reconcile(host, desired, "apply", watch, { policy: "change", begin, settled });
+  const walk = reconcile(host, desired, "apply", watch, { policy: "change", begin, settled });
+  const report = await walk.catch((error: unknown) => {
+    if (error instanceof HostFault && entry() !== undefined && isOver(host)) return error;
+    throw error;
+  });
   const found = entry() ?? (await changeJournal.read(host));
+  if (report instanceof HostFault) {
+    if (found === undefined) throw report;
+    const { message: reason, remedy, cure } = report;
+    return await revert(host, found, untilAsked(host, { source: "change", reason, remedy, cure }), watch);
+  }
   const failure = whyNotHeld(report, { closedBefore, isDeliberate });
   if (found === undefined) {
     if (report.outcomes.every(({ outcome }) => outcome === "unchanged")) await commit(host, wish, unit);
@@ -106,7 +133,7 @@ export async function change(
     await commit(host, wish, unit, found.before);
     return { report };
   }
-  return await revert(host, found, failure, watch, report);
+  return await revert(host, found, untilAsked(host, failure), watch, report);
 }
 
 function closedBy(report: Report): Trouble {
@@ -146,12 +173,13 @@ function endedAtAWrite(forward: Report | undefined): boolean {
 
 /** Takes a change back, out of its journal; where that does not end well, the journal stays for the next run. */
 async function revert(
-  host: Host,
+  machine: Host,
   entry: ChangeEntry,
   failure: Trouble,
   watch: Watch,
   forward?: Report,
 ): Promise<ChangeEnd> {
+  const host = machine.time?.more ?? machine;
   await changeJournal.write(host, { ...entry, phase: "reverting", failure });
   watch({ step: "reverting", because: failure });
   const unit = await findConductor(host);

@@ -1,4 +1,4 @@
-import { type FileStat, type Host, readText } from "../host/host.ts";
+import { type FileStat, type Host, HostFault, readText } from "../host/host.ts";
 import type { Owner } from "../resources/owner.ts";
 import { showUnit, type UnitStatus } from "../resources/systemctl.ts";
 import { type OtherService, otherApi, otherConductor, statusOfReaders } from "./other-make.ts";
@@ -52,6 +52,8 @@ async function account(
   group: string,
 ): Promise<(Owner & { home: string }) | undefined> {
   const passwd = await host.run(["getent", "passwd", user]);
+  if (passwd.timedOut)
+    throw new HostFault(`getent passwd ${user}: ${passwd.stderr}`, { remedy: "see /etc/nsswitch.conf" });
   const [name, , uid, gid, , home] = passwd.stdout.trim().split(":");
   if (!passwd.ok || name === undefined) return undefined;
   const found = await host.run(["getent", "group", group === "" ? String(gid) : group]);
@@ -93,6 +95,10 @@ async function apiTakesConfigArguments(host: Host, user: string): Promise<boolea
   const result = await host.run(["runuser", "-u", user, "--", paths.apiInit, "show-args"], {
     timeoutMs: 15_000,
   });
+  if (result.timedOut)
+    throw new HostFault(`${paths.apiInit} show-args: ${result.stderr}`, {
+      remedy: `look at ${paths.apiDefaults}`,
+    });
   return result.ok && result.stdout.includes("--config-file=");
 }
 

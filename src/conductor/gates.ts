@@ -1,4 +1,4 @@
-import type { Host } from "../host/host.ts";
+import type { CommandResult, Host } from "../host/host.ts";
 import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import { showUnit } from "../resources/systemctl.ts";
 import { asDaemon, type Conductor } from "./conductor.ts";
@@ -20,6 +20,7 @@ async function showArgs(
 ): Promise<GateState | { words: readonly string[] }> {
   const result = await host.run([...asDaemon(unit), init, "show-args"], { timeoutMs: 15_000 });
   const look = `look at ${init.replace("init.d", "default")}`;
+  if (result.timedOut) return closed("operator", `${init} show-args: ${result.stderr}`, look);
   if (!result.ok)
     return closed(
       "operator",
@@ -198,8 +199,7 @@ export function helmOnPathGate(unit: Conductor, version: string, roots: Roots = 
     title: `helm ${version} is found on the conductor's PATH and runs as ${unit.daemon.user}`,
     check: async (host) => {
       const argv = [...asDaemon(unit), "sh", "-c", afterDefaults(roots, searchHelm)];
-      const result = await host.run(argv, { timeoutMs: 30_000 });
-      return judgeHelm(result.stdout, version);
+      return judgeHelm(await host.run(argv, { timeoutMs: 30_000 }), version);
     },
   };
 }
@@ -224,7 +224,8 @@ export function conductorProxiesGate(
     title: `${services.conductor} would be started with the model's proxies`,
     check: async (host) => {
       const argv = [...asDaemon(unit), "sh", "-c", afterDefaults(roots, "exec env -0")];
-      const { stdout } = await host.run(argv, { timeoutMs: 15_000 });
+      const { stdout, stderr, timedOut } = await host.run(argv, { timeoutMs: 15_000 });
+      if (timedOut) return closed("operator", `${paths.conductorDefaults}: ${stderr}`, "repair it");
       const missing = firstMissing(stdout, wanted);
       if (missing === undefined) return open();
       const reason = `the conductor would get another ${missing}`;
@@ -234,9 +235,13 @@ export function conductorProxiesGate(
 }
 
 /** Judges what `command -v helm && helm version` printed. */
-export function judgeHelm(output: string, version: string): GateState {
-  const [where, found] = output.trim().split("\n").slice(-2);
+export function judgeHelm(
+  { stdout, stderr, timedOut }: Pick<CommandResult, "stdout" | "stderr" | "timedOut">,
+  version: string,
+): GateState {
+  const [where, found] = stdout.trim().split("\n").slice(-2);
   if (found === `v${version}`) return open(where);
+  if (timedOut) return closed("time", `helm version: ${stderr}`, "is the machine overloaded?");
   if (where === undefined || !where.startsWith("/")) {
     return closed(
       "operator",

@@ -308,6 +308,10 @@ export async function undo(
   return await faultAsEnding(async () => {
     if (mode === "apply") await requireReadable(host);
     if (mode === "apply") await quieten(host);
-    return await locked(host, () => takeAllBack(host, { mode, watch, isLast }), undoWaitMs);
+    return await locked(
+      host,
+      () => takeAllBack(host.time?.more ?? host, { mode, watch, isLast }),
+      undoWaitMs,
+    );
   });
 }

@@ -137,8 +137,8 @@ export function liveGate(
           .find((it) => it.startsWith("PATH="))
           ?.slice("PATH=".length) ?? "";
       const find = "command -v helm && helm version --template '{{.Version}}'";
-      const result = await host.run([...asDaemon(unit, path), "/bin/sh", "-c", find], { timeoutMs: 30_000 });
-      return judgeHelm(result.stdout, version);
+      const argv = [...asDaemon(unit, path), "/bin/sh", "-c", find];
+      return judgeHelm(await host.run(argv, { timeoutMs: 30_000 }), version);
     },
   };
 }

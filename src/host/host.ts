@@ -65,6 +65,7 @@ export interface CommandResult {
   /** Exit code; 127 when the program is not there, -1 when it was killed. */
   readonly code: number;
   readonly stdout: string;
+  /** What it said, or, where it took too long, that alone: `no answer within 30 s`. */
   readonly stderr: string;
   readonly timedOut: boolean;
 }
@@ -91,9 +92,21 @@ export interface DownloadLimits {
 /** Gives a lock back. */
 export type Release = () => void;
 
+/** How much time a run has for its work on a machine. */
+export interface RunTime {
+  /** Milliseconds; with 0 or less, every wait ends in `over()`. */
+  left(): number;
+  /** That no time is left, with what took most of it. */
+  over(): HostFault;
+  /** The same machine, with the time that is kept for taking back what was begun. */
+  readonly more: Host;
+}
+
 /** A machine: its files, commands, network and clock. `local-host.ts` is the real one. */
 export interface Host {
   readonly fs: HostFs;
+  /** Not there where a run may take as long as its steps do. */
+  readonly time?: RunTime;
   run(argv: readonly string[], options?: RunOptions): Promise<CommandResult>;
   /** Streams a URL into a new file (0600, root); at most `maxBytes`, in at most `timeoutMs`. */
   download(url: string, to: string, limits: DownloadLimits): Promise<DownloadResult>;

@@ -67,7 +67,7 @@ export function reconcileUnit(host: Host, asked: Asked, options: RunOptions): Pr
     const origin = { config: asked.config.stdout, secret: uri, ...(told === "" ? {} : { proxies: told }) };
     if ("trouble" in wanted) return await withoutWish(host, origin, wanted.trouble);
     const { watch, told: saidAll } = announce(options.also);
-    const { settled, keep } = signer(host, origin, process.cwd());
+    const { settled, keep } = signer(host.time?.more ?? host, origin, process.cwd());
     const { wish } = wanted;
     const { explicit = false, trigger } = options;
     const ending = await apply(host, wish, { watch, settled, explicit, trigger });
@@ -100,7 +100,7 @@ async function healUnit(host: Host): Promise<void> {
   // What blocked the last hook is Juju's to cure, and its status says how.
   const isBlocked = origin.blocked !== undefined;
   const { watch, told } = isBlocked ? { watch: () => {}, told: async () => {} } : announce();
-  const { settled, keep } = signer(host, origin, process.cwd());
+  const { settled, keep } = signer(host.time?.more ?? host, origin, process.cwd());
   const ending = await healLast(host, { settled, watch, trigger: "watch" });
   await told();
   if (ending === undefined) return;

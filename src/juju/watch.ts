@@ -2,13 +2,14 @@ import { type Ending, faultAsEnding, healFiles, healLast, lastWish } from "../co
 import { requireReadable } from "../conductor/owner.ts";
 import { waitForRest } from "../conductor/package-run.ts";
 import { isQuiet } from "../conductor/signature.ts";
+import { withDeadline } from "../host/deadline.ts";
 import type { Host } from "../host/host.ts";
 import type { Progress } from "../reconcile/reconcile.ts";
 import { inLine } from "../reconcile/report.ts";
+import { hookDeadlines, hookLimitMs } from "./hook-limits.ts";
 import { lastOrigin, lastSignature, signer } from "./signer.ts";
 
 const jujuExec = "/usr/bin/juju-exec";
-const hookLimitMs = 600_000;
 const settleMs = 500;
 const maxRounds = 5;
 const maxMs = 120_000;
@@ -48,7 +49,9 @@ function describe(ending: Ending): string {
   return inLine(ending.report) ? "in line" : "not in line: capi-graft plan says why";
 }
 
-async function healHere(host: Host, charmDirectory: string, say: Say): Promise<void> {
+async function healHere(machine: Host, charmDirectory: string, say: Say): Promise<void> {
+  const began = performance.now();
+  const host = withDeadline(machine, hookDeadlines, () => performance.now() - began);
   const { settled, keep } = signer(host, await lastOrigin(host), charmDirectory);
   const ending = await healLast(host, { settled, watch: announce(say), trigger: "watch" });
   if (ending === undefined) return;

@@ -141,6 +141,23 @@ describe("a command on this machine", () => {
   });
 });
 
+describe("a command that takes too long", () => {
+  test("has that alone on its standard error, whatever it said", async () => {
+    const result = await localHost().run(["sh", "-c", "echo half a word >&2; sleep 60"], {
+      timeoutMs: 2_000,
+    });
+    expect(result.stderr).toBe("no answer within 2 s");
+  });
+
+  test("is given up where a process that left its group holds its output", async () => {
+    const began = performance.now();
+    const script = "setsid sleep 60 & echo $!; exit 0";
+    const result = await localHost().run(["sh", "-c", script], { timeoutMs: 200 });
+    expect(result).toMatchObject({ ok: false, code: -1, timedOut: true, stderr: "no answer within 1 s" });
+    expect(performance.now() - began).toBeLessThan(50_000);
+  });
+});
+
 /** A killed process that nobody has waited for yet is over too. */
 function isRunning(pid: number): boolean {
   try {

@@ -1,0 +1,3 @@
+import { hangingChangesTests } from "./hangs-change.ts";
+
+hangingChangesTests("bookworm");

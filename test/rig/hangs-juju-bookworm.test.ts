@@ -1,0 +1,3 @@
+import { hangingCommandsTests } from "./hangs-juju.ts";
+
+hangingCommandsTests("bookworm");

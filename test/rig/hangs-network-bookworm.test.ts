@@ -1,0 +1,3 @@
+import { hangingNetworkTests } from "./hangs-network.ts";
+
+hangingNetworkTests("bookworm");
