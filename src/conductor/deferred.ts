@@ -3,6 +3,7 @@ import { planChange } from "../reconcile/plan.ts";
 import type { Outcome, Report, Trouble } from "../reconcile/report.ts";
 import type { Resource } from "../reconcile/resource.ts";
 import { showUnit } from "../resources/systemctl.ts";
+import { turnGateId } from "./turn.ts";
 
 const suffix = "-restart-deferred";
 const remedy = "run the action restart-services";
@@ -71,7 +72,9 @@ export function unlessDeferred(gate: Gate, running: readonly Resource[]): Gate {
       if (state.state !== "closed") return state;
       const differs = planChange(resource, await resource.observe(host)) !== undefined;
       const put = differs ? await deferral.check(host) : open();
-      if (put.state !== "closed" || put.cure !== "note") return state;
+      if (put.state !== "closed") return state;
+      if (deferral.id === turnGateId) return { state: "not checked", reason: `not restarted: ${put.reason}` };
+      if (put.cure !== "note") return state;
       return { state: "not checked", reason: `its restart is deferred: ${state.reason}` };
     },
   };

@@ -4,7 +4,7 @@ import { proxyFor, proxyVariables } from "../host/proxy.ts";
 import { managementServer } from "../management/kubeconfig.ts";
 import type { Gate } from "../reconcile/gate.ts";
 import type { DesiredState } from "../reconcile/reconcile.ts";
-import type { Resource } from "../reconcile/resource.ts";
+import type { Change, Resource } from "../reconcile/resource.ts";
 import { directory } from "../resources/directory.ts";
 import { file, sha256, unusedFile } from "../resources/file.ts";
 import { type HelmBinary, helmBinary, keptHelm } from "../resources/helm-binary.ts";
@@ -37,6 +37,7 @@ import { publishedHelm, publishedWheels } from "./published.ts";
 import { liveRoots, type Roots } from "./roots.ts";
 import { inLiveWords, stage } from "./staged.ts";
 import { fill } from "./templates.ts";
+import { type ClosedTurn, turnGate } from "./turn.ts";
 import { watchUnits } from "./watch-units.ts";
 
 /** What stood on the unit before this project first touched it. */
@@ -181,6 +182,7 @@ export function desiredState(
   unit: Conductor,
   placement: Placement,
   kept: Originals = firstOriginals,
+  turn?: ClosedTurn,
 ): DesiredState {
   const options = daemonOptions(config);
   const dropIn = renderDropIn(options);
@@ -195,7 +197,8 @@ export function desiredState(
   ];
   const releases = releasesGate(config, unit, placement);
   const defers = !config["enable-auto-restarts"];
-  const running = restartables(daemons(unit, driver, wantedBy(dropIn, config)), driver, proof(), defers);
+  const needed = daemons(unit, driver, wantedBy(dropIn, config));
+  const running = restartables(needed, driver, proof(), deferralOf(defers, turn));
   return {
     resources: [
       pipPackage(driver, kept),
@@ -206,6 +209,7 @@ export function desiredState(
       ...running,
       ...unsetCertificates(config, kept),
     ],
+    permits: (changes) => (turn === undefined || defers ? [] : turnOf(turn, changes)),
     stage: async (host, changes) => {
       if (!changes.some(({ id }) => isReadByDaemons(id))) return [];
       const changing = new Set<string>(changes.map(({ id }) => id));
@@ -230,12 +234,23 @@ export function desiredState(
   };
 }
 
+function turnOf(turn: ClosedTurn, changes: readonly Change[]): readonly Gate[] {
+  const restarted = changes.flatMap(({ id }) => (id.startsWith("service:") ? [id.slice(8)] : []));
+  return restarted.length === 0 ? [] : [turnGate(turn, restarted)];
+}
+
+/** What leaves a running service alone: an operator who restarts it, or other units that restart. */
+function deferralOf(defers: boolean, turn: ClosedTurn | undefined): ((service: string) => Gate) | undefined {
+  if (defers) return deferralGate;
+  return turn === undefined ? undefined : (service) => turnGate(turn, [service]);
+}
+
 /** The daemons as resources that are restarted once `proof` holds, or are left alone. */
 function restartables(
   running: readonly Daemon[],
   driver: PipPackage,
   proof: readonly Gate[],
-  defers: boolean,
+  deferral: ((service: string) => Gate) | undefined,
 ): readonly Resource[] {
   return running.map((daemon) =>
     service({
@@ -243,7 +258,7 @@ function restartables(
       mustRun: true,
       gates: [...daemon.gates, ...proof],
       follows: [`pip-package:${driver.name}`],
-      ...(defers ? { deferral: deferralGate(daemon.unit) } : {}),
+      ...(deferral === undefined ? {} : { deferral: deferral(daemon.unit) }),
     }),
   );
 }
