@@ -2,6 +2,7 @@ import { runCli } from "./cli/cli.ts";
 import { localHost } from "./host/local-host.ts";
 import { runAction } from "./juju/actions.ts";
 import { healHook, reconcileHook, undoHook } from "./juju/charm.ts";
+import { peersHook } from "./juju/peers-hook.ts";
 import type { Asked } from "./juju/quiet.ts";
 import { watchUnit } from "./juju/watch.ts";
 
@@ -11,6 +12,12 @@ import { watchUnit } from "./juju/watch.ts";
 export function reconcileHere(asked: Asked): Promise<void> {
   process.umask(0o022);
   return reconcileHook(localHost(), asked);
+}
+
+/** Does what other units call for: a hook of the relation between them. */
+export function peersHere(hook: string): Promise<void> {
+  process.umask(0o022);
+  return peersHook(localHost(), hook);
 }
 
 /** Brings this machine back to what was last asked of it, as a hook. */
