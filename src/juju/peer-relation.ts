@@ -70,7 +70,7 @@ async function write(
   const changed = Object.entries(after).filter(([key, value]) => value !== before[key]);
   if (changed.length === 0) return;
   const words = changed.map(([key, value]) => `${key}=${value}`);
-  await hookCommand("relation-set", ["-r", id, ...flags, "--", ...words]);
+  await hookCommand("relation-set", ["-r", id, ...flags, ...words]);
 }
 
 /** Tells the other units of this one: what is new, once the hook has ended well. */
