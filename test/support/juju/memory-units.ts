@@ -1,18 +1,20 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { vi } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import { healHook, reconcileHook, reconcileUnit } from "../../../src/juju/charm.ts";
 import { peersHook } from "../../../src/juju/peers-hook.ts";
 import { lastSignature } from "../../../src/juju/signer.ts";
 import { scratchFolder } from "../../bundle/scratch.ts";
 import { conductorMachine, wish } from "../machine/conductor-machine.ts";
 import { restarts } from "../machine/fake-systemd.ts";
-import { newAgentState } from "./agent-state.ts";
-import { AgentStore } from "./agent-store.ts";
+import { type AgentState, newAgentState } from "./agent-state.ts";
+import type { AgentStore } from "./agent-store.ts";
 import { Application, type Member } from "./application.ts";
-import { bundleFakeJuju, commandStubs } from "./fake-tools.ts";
+import { allCommands } from "./commands/all-commands.ts";
 import { peerRelation } from "./hook-effects.ts";
 import { hookContext, hookEnvironment } from "./hook-environment.ts";
+import { type Call, type Outcome, runCommand } from "./run-command.ts";
+import { toolServer } from "./tool-server.ts";
 import type { HookExtra } from "./unit.ts";
 import { unitPaths } from "./unit-paths.ts";
 
@@ -26,7 +28,7 @@ type Machine = Awaited<ReturnType<typeof conductorMachine>>;
 
 /** A unit whose machine is in memory: its hooks run in this process, with the fake hook commands on PATH. */
 export interface MemoryUnit extends Member<Calls>, Machine {
-  readonly store: AgentStore;
+  readonly store: Pick<AgentStore, "read" | "change">;
   configure(options: Readonly<Record<string, unknown>>): void;
   status(): string;
   /** The second look at what was restarted, as the watch asks for it when its time has come. */
@@ -36,14 +38,29 @@ export interface MemoryUnit extends Member<Calls>, Machine {
   restarted(): readonly string[];
 }
 
-async function makeUnit(number: number, juju: string): Promise<MemoryUnit> {
+/** The state of a unit, and the hook commands that it ran. */
+interface Agent {
+  state: AgentState;
+  readonly calls: string[];
+}
+
+type Agents = Map<string, Agent>;
+
+/** Whether the unit's agent listens at a path is for other tests. */
+const listening = { exists: () => true };
+
+async function makeUnit(
+  number: number,
+  juju: string,
+  agents: Agents,
+  script: (unit: string, name: string) => string,
+): Promise<MemoryUnit> {
   const name = `${app}/${number}`;
   const folder = join(juju, String(number));
   const paths = unitPaths("", folder, name);
-  for (const each of [paths.tools, paths.fake]) mkdirSync(each, { recursive: true });
-  const program = join(juju, "fake-juju.cjs");
-  const stubs = commandStubs({ node: process.execPath, program, folder: paths.fake });
-  for (const [command, script] of stubs) writeFileSync(join(paths.tools, command), script, { mode: 0o755 });
+  mkdirSync(paths.tools, { recursive: true });
+  for (const command of allCommands.keys())
+    writeFileSync(join(paths.tools, command), script(name, command), { mode: 0o755 });
   const { options, kubeconfig } = wish();
   const config = options as Record<string, string>;
   const known = { juju: "3.6.28", unit: name, principal: `magnum/${number}`, leader: false } as const;
@@ -53,14 +70,20 @@ async function makeUnit(number: number, juju: string): Promise<MemoryUnit> {
     relations: [peerRelation(name)],
     secrets: { [secret]: { ...owned, revisions: [{ kubeconfig }] } },
   };
-  writeFileSync(join(paths.fake, "state.json"), JSON.stringify(state));
-  const store = new AgentStore(paths.fake);
+  const agent: Agent = { state, calls: [] };
+  agents.set(name, agent);
+  const store: MemoryUnit["store"] = {
+    read: () => agent.state,
+    change: (change) => {
+      agent.state = { ...agent.state, ...change(agent.state) };
+    },
+  };
   const machine = await conductorMachine();
 
   async function inHook(hook: string, extra: HookExtra, work: () => Promise<unknown>): Promise<Calls> {
     const before = store.read();
     const context = hookContext(before, { name: hook, ...extra });
-    const from = store.calls().length;
+    agent.calls.length = 0;
     for (const [variable, value] of hookEnvironment(before, context, { name: hook, ...extra }, paths))
       vi.stubEnv(variable, variable === "PATH" ? `${paths.tools}:/usr/bin:/bin` : value);
     store.change(() => ({ context }));
@@ -73,10 +96,7 @@ async function makeUnit(number: number, juju: string): Promise<MemoryUnit> {
       store.change(() => ({ context: null }));
       vi.unstubAllEnvs();
     }
-    return store
-      .calls()
-      .slice(from)
-      .map(({ command }) => command);
+    return agent.calls.splice(0);
   }
 
   const asked = () => ({ config: { code: 0, stdout: JSON.stringify(store.read().config) } });
@@ -112,12 +132,24 @@ async function makeUnit(number: number, juju: string): Promise<MemoryUnit> {
   };
 }
 
+function answer(agents: Agents, unit: string, call: Pick<Call, "name" | "argv">): Outcome {
+  const agent = agents.get(unit);
+  if (agent === undefined) throw new Error(`there is no unit ${unit}`);
+  const outcome = runCommand({ ...call, env: process.env, cwd: "/" }, agent.state, listening);
+  agent.state = { ...agent.state, ...outcome.changes };
+  agent.calls.push(call.name);
+  return outcome;
+}
+
 /** So many units of one application, the first of them its leader, none of which has run a hook. */
 export async function memoryUnits(count: number) {
   const folder = await scratchFolder();
-  writeFileSync(join(folder, "fake-juju.cjs"), await bundleFakeJuju());
+  const agents: Agents = new Map();
+  const server = await toolServer((unit, name, argv) => answer(agents, unit, { name, argv }));
+  onTestFinished(() => void server.close());
   const units: MemoryUnit[] = [];
-  for (let number = 0; number < count; number += 1) units.push(await makeUnit(number, folder));
+  for (let number = 0; number < count; number += 1)
+    units.push(await makeUnit(number, folder, agents, server.script));
   const [leader] = units;
   if (leader === undefined) throw new Error("an application without units");
   return { units, leader, application: new Application(units) };
