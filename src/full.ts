@@ -6,6 +6,7 @@ import { endAfter } from "./host/watchdog.ts";
 import { runAction } from "./juju/actions.ts";
 import { healHook, reconcileHook, undoHook } from "./juju/charm.ts";
 import { hookDeadlines, hookLimitMs, sinceStart } from "./juju/hook-limits.ts";
+import { peersHook } from "./juju/peers-hook.ts";
 import type { Asked } from "./juju/quiet.ts";
 import { watchUnit } from "./juju/watch.ts";
 
@@ -24,6 +25,11 @@ function hookHost(): Host {
 /** Brings this machine in line. */
 export function reconcileHere(asked: Asked): Promise<void> {
   return reconcileHook(hookHost(), asked);
+}
+
+/** Does what other units call for: a hook of the relation between them. */
+export function peersHere(hook: string): Promise<void> {
+  return peersHook(hookHost(), hook);
 }
 
 /** Brings this machine back to what was last asked of it, as a hook. */

@@ -1,4 +1,4 @@
-import { nothingChanged, nothingToDo, readAsked } from "./juju/quiet.ts";
+import { type Asked, nothingChanged, nothingToDo, peersAreNothing, readAsked } from "./juju/quiet.ts";
 
 /** Hooks in which an unchanged unit has nothing to do. In the others there is always something. */
 const quietHooks = new Set([
@@ -7,27 +7,34 @@ const quietHooks = new Set([
   "config-changed",
   "update-status",
   "secret-changed",
-  "leader-elected",
   "juju-info-relation-created",
   "juju-info-relation-joined",
   "juju-info-relation-changed",
 ]);
 
-async function hook(name: string, args: readonly string[]): Promise<void> {
-  const [config = "", secret = ""] = args;
-  if (name.startsWith("actions/")) {
-    const asked = config === "" ? undefined : readAsked({ config, secret });
-    await (await import("./full.ts")).actionHere(name.slice("actions/".length), asked);
+/** Juju's only word of a file that was attached; and that this unit leads, and has to know what the others tell. */
+const loudHooks = new Set(["upgrade-charm", "leader-elected"]);
+
+async function action(name: string, asked: Asked | undefined): Promise<void> {
+  await (await import("./full.ts")).actionHere(name, asked);
+}
+
+async function reconcile(asked: Asked | undefined): Promise<void> {
+  if (asked !== undefined) await (await import("./full.ts")).reconcileHere(asked);
+}
+
+async function hook(name: string, [config = "", secret = ""]: readonly string[]): Promise<void> {
+  const files = { config, secret };
+  if (quietHooks.has(name)) return await reconcile(nothingToDo(files));
+  if (loudHooks.has(name)) return await reconcile(readAsked(files));
+  if (name.startsWith("actions/"))
+    return await action(name.slice("actions/".length), config === "" ? undefined : readAsked(files));
+  if (name.startsWith("peers-relation-")) {
+    if (!peersAreNothing()) await (await import("./full.ts")).peersHere(name);
   } else if (name === "stop" || name === "remove") {
     await (await import("./full.ts")).undoHere();
-  } else if (name === "self-heal") {
-    if (!nothingChanged()) await (await import("./full.ts")).healHere();
-  } else if (quietHooks.has(name)) {
-    const asked = nothingToDo({ config, secret });
-    if (asked !== undefined) await (await import("./full.ts")).reconcileHere(asked);
-  } else if (name === "upgrade-charm") {
-    // Juju's only word of a file that was attached.
-    await (await import("./full.ts")).reconcileHere(readAsked({ config, secret }));
+  } else if (name === "self-heal" && !nothingChanged()) {
+    await (await import("./full.ts")).healHere();
   }
 }
 

@@ -14,6 +14,7 @@ import { endHold, type Hold, readHold, writeHold } from "./hold.ts";
 import { claim } from "./owner.ts";
 import { paths } from "./paths.ts";
 import { putOnProbation } from "./probation.ts";
+import { type ClosedTurn, turnGateId } from "./turn.ts";
 import { revertedState } from "./undone-state.ts";
 import {
   committedWish,
@@ -102,13 +103,19 @@ function isDeliberate(gate: string): boolean {
  */
 export async function change(
   host: Host,
-  wanted: { readonly wish: Wish; readonly config: Config; readonly unit: Conductor },
+  wanted: {
+    readonly wish: Wish;
+    readonly config: Config;
+    readonly unit: Conductor;
+    /** Set while running services may not be restarted. */
+    readonly turn?: ClosedTurn;
+  },
   watch: Watch,
   settled: Walk["settled"],
 ): Promise<ChangeEnd> {
-  const { wish, config, unit } = wanted;
+  const { wish, config, unit, turn } = wanted;
   const kept = keptInAll(originals(paths.originals), beforeImages);
-  const desired = desiredState(config, unit, wish, kept);
+  const desired = desiredState(config, unit, wish, kept, turn);
   const { begin, closedBefore, entry } = opening(host, wish, unit, desired);
   const walk = reconcile(host, desired, "apply", watch, { policy: "change", begin, settled });
   const report = await walk.catch((error: unknown) => {
@@ -126,6 +133,8 @@ export async function change(
     if (report.outcomes.every(({ outcome }) => outcome === "unchanged")) await commit(host, wish, unit);
     return { report };
   }
+  // A change that was cut short goes on when its turn has come: the way back restarts as well.
+  if (isRefused(report) && closedBy(report).source === turnGateId) return { report };
   if (isRefused(report)) return await revert(host, found, closedBy(report), watch, report);
   if (failure === undefined) {
     await changeJournal.write(host, { ...found, phase: "committing" });

@@ -5,6 +5,7 @@ import type { Resource } from "../reconcile/resource.ts";
 import { askPolicy, policyProgram } from "../resources/restart-policy.ts";
 import { showUnit, type UnitStatus } from "../resources/systemctl.ts";
 import { commandFor } from "./other-make.ts";
+import { turnGateId } from "./turn.ts";
 
 const suffix = "-restart-deferred";
 const policySuffix = "-restart-policy";
@@ -121,7 +122,9 @@ export function unlessDeferred(gate: Gate, running: readonly Resource[]): Gate {
       if (state.state !== "closed") return state;
       const differs = planChange(resource, await resource.observe(host)) !== undefined;
       const put = differs ? await deferral.check(host) : open();
-      if (put.state !== "closed" || put.cure !== "note") return state;
+      if (put.state !== "closed") return state;
+      if (deferral.id === turnGateId) return { state: "not checked", reason: `not restarted: ${put.reason}` };
+      if (put.cure !== "note") return state;
       return { state: "not checked", reason: `its restart is deferred: ${state.reason}` };
     },
   };

@@ -5,7 +5,7 @@ import { managementServer } from "../management/kubeconfig.ts";
 import type { Gate } from "../reconcile/gate.ts";
 import { planChange } from "../reconcile/plan.ts";
 import type { DesiredState } from "../reconcile/reconcile.ts";
-import type { Resource } from "../reconcile/resource.ts";
+import type { Change, Resource } from "../reconcile/resource.ts";
 import { directory } from "../resources/directory.ts";
 import { file, sha256, unusedFile } from "../resources/file.ts";
 import { type HelmBinary, helmBinary, keptHelm } from "../resources/helm-binary.ts";
@@ -39,6 +39,7 @@ import { publishedHelm, publishedWheels } from "./published.ts";
 import { liveRoots, type Roots } from "./roots.ts";
 import { inLiveWords, stage } from "./staged.ts";
 import { fill } from "./templates.ts";
+import { type ClosedTurn, turnGate } from "./turn.ts";
 import { watchUnits } from "./watch-units.ts";
 
 /** What stood on the unit before this project first touched it. */
@@ -157,9 +158,10 @@ function apiDaemon(unit: Conductor): Pick<Daemon, "unit" | "status"> {
 }
 
 /** Who leaves a daemon alone, whatever it has read. */
-function deferralOf({ unit, status }: Daemon, defers: boolean): Gate {
+function deferralOf({ unit, status }: Daemon, defers: boolean, turn: ClosedTurn | undefined): Gate {
   if (status !== undefined) return sharedGate(unit);
-  return defers ? deferralGate(unit) : policyGate(unit);
+  if (defers) return deferralGate(unit);
+  return turn === undefined ? policyGate(unit) : turnGate(turn, [unit]);
 }
 
 /** sha256 of what the daemons read of a configuration: another release of the charm may make other bytes of the same. */
@@ -197,6 +199,7 @@ export function desiredState(
   unit: Conductor,
   placement: Placement,
   kept: Originals = firstOriginals,
+  turn?: ClosedTurn,
 ): DesiredState {
   const options = daemonOptions(config);
   const dropIn = renderDropIn(options);
@@ -211,7 +214,8 @@ export function desiredState(
   ];
   const releases = releasesGate(config, unit, placement);
   const defers = !config["enable-auto-restarts"];
-  const running = restartables(daemons(unit, driver, wantedBy(dropIn, config)), driver, proof(), defers);
+  const needed = daemons(unit, driver, wantedBy(dropIn, config));
+  const running = restartables(needed, driver, proof(), { defers, turn });
   return {
     resources: [
       pipPackage(driver, kept),
@@ -222,6 +226,7 @@ export function desiredState(
       ...running,
       ...unsetCertificates(config, kept, running),
     ],
+    permits: (changes) => (turn === undefined || defers ? [] : turnOf(turn, changes)),
     stage: async (host, changes) => {
       if (!changes.some(({ id }) => isReadByDaemons(id))) return [];
       const changing = new Set<string>(changes.map(({ id }) => id));
@@ -246,12 +251,17 @@ export function desiredState(
   };
 }
 
+function turnOf(turn: ClosedTurn, changes: readonly Change[]): readonly Gate[] {
+  const restarted = changes.flatMap(({ id }) => (id.startsWith("service:") ? [id.slice(8)] : []));
+  return restarted.length === 0 ? [] : [turnGate(turn, restarted)];
+}
+
 /** The daemons as resources that are restarted once `proof` holds, or are left alone. */
 function restartables(
   running: readonly Daemon[],
   driver: PipPackage,
   proof: readonly Gate[],
-  defers: boolean,
+  { defers, turn }: { readonly defers: boolean; readonly turn: ClosedTurn | undefined },
 ): readonly Resource[] {
   return running.map((daemon) =>
     service({
@@ -259,7 +269,7 @@ function restartables(
       mustRun: daemon.status === undefined,
       gates: [...daemon.gates, ...proof],
       follows: [`pip-package:${driver.name}`],
-      deferral: deferralOf(daemon, defers),
+      deferral: deferralOf(daemon, defers, turn),
     }),
   );
 }

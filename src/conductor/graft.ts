@@ -14,6 +14,7 @@ import { rememberConductor, repairFromMemory } from "./quick-repair.ts";
 import { quieten, takeAllBack } from "./removal.ts";
 import { logRevert } from "./revert-log.ts";
 import { sweepTemporaryFiles } from "./sweep.ts";
+import type { ClosedTurn } from "./turn.ts";
 import {
   committedWish,
   isSameWish,
@@ -57,6 +58,11 @@ export interface ApplyOptions {
   readonly trigger?: string;
   /** What this run has repaired already. */
   readonly repaired?: Repaired;
+  /**
+   * Set while running services may not be restarted: a change that would is refused before it fetches anything, and a
+   * repair leaves the services as they are.
+   */
+  readonly turn?: ClosedTurn;
   /** Called when the services are at rest, just before the last look at everything. */
   settled?(config: Config, unit: Conductor): Promise<void>;
 }
@@ -215,7 +221,8 @@ export async function bringAbout(
   const interrupted = (await interruptedChange(host)) !== undefined;
   const settled = async () => await options.settled?.(config, unit);
   const { watch = () => {}, explicit = false, trigger = "capi-graft", repaired } = options;
-  const wanted = { wish: { ...wish, rendered: renderedBy(config) }, config, unit };
+  const turn = options.turn === undefined ? {} : { turn: options.turn };
+  const wanted = { wish: { ...wish, rendered: renderedBy(config) }, config, unit, ...turn };
   const began = host.now();
   try {
     if (
@@ -226,6 +233,7 @@ export async function bringAbout(
     ) {
       const report = await heal(host, wanted, {
         ...(repaired === undefined ? {} : { repaired }),
+        ...turn,
         watch,
         explicit,
         trigger,

@@ -7,9 +7,10 @@ import { type Witness, witness } from "./cause.ts";
 import type { Conductor } from "./conductor.ts";
 import type { Config } from "./config.ts";
 import { isDeferred } from "./deferred.ts";
-import { desiredState, recordDaemons } from "./desired-state.ts";
+import { desiredState, firstOriginals, recordDaemons } from "./desired-state.ts";
 import { type Fuse, fuseFor } from "./fuse.ts";
 import { appendHealRecord, asLogged, type HealRecord, healRecordOf, readHealRecords } from "./heal-log.ts";
+import type { ClosedTurn } from "./turn.ts";
 import { commitWish, type Wish } from "./wish.ts";
 
 /** What a run has repaired before its walk, and who saw how it was before that. */
@@ -27,6 +28,8 @@ interface HealOptions {
   readonly trigger: string;
   /** What was repaired just before, and is to be told and counted with the rest. */
   readonly repaired?: Repaired;
+  /** Set while running services may not be restarted. */
+  readonly turn?: ClosedTurn;
   settled(): Promise<void>;
 }
 
@@ -54,7 +57,7 @@ export async function heal(
   const fuse = fuseOf(host, config);
   const began = host.now();
   if (options.explicit) await fuse.rearm();
-  const desired = desiredState(config, unit, wish);
+  const desired = desiredState(config, unit, wish, firstOriginals, options.turn);
   const mode = config["self-heal"] || options.explicit ? "apply" : "plan";
   const settled = async () => {
     await commitWish(host, wish);

@@ -40,6 +40,7 @@ export const paths = {
   probation: `${state}/probation.json`,
   repairs: `${state}/repairs.json`,
   healLog: `${state}/heal.log`,
+  peers: `${state}/peers.json`,
 } as const;
 
 /** The two services that load the driver. */

@@ -15,6 +15,11 @@ export interface Signature {
   readonly retryAt?: number;
   /** Set where what Juju asks for is not in force, a secret that can't be read for one: hooks try it, and set the status. */
   readonly blocked?: true;
+  /**
+   * Set where the peers' hooks concern this unit: `read` where it leads, or lacks something that its leader tells; `due`
+   * where it waits for a turn, has one or, as the leader, has given one, so that every hook looks.
+   */
+  readonly peers?: "read" | "due";
   /** What `config-get --format=json` printed. */
   readonly config: string;
   /** URI of the secret that held the kubeconfig. */

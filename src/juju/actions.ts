@@ -11,7 +11,9 @@ import { type ActionEnd, effectiveEnd, planEnd, restartEnd, verifyEnd, walkEnd }
 import { announce, conclude } from "./announce.ts";
 import { reconcileUnit } from "./charm.ts";
 import { hookCommand } from "./hook-command.ts";
+import { beginAmongPeers } from "./peers.ts";
 import type { Asked } from "./quiet.ts";
+import { tellAmongPeers } from "./roll-news.ts";
 import { statusFor, troubleStatus } from "./status.ts";
 import { thisUnit, wishOf } from "./wanted.ts";
 
@@ -51,23 +53,27 @@ const verified: Action = async (host) => {
 
 const restarted: Action = async (host, { "deferred-only": deferredOnly }) => {
   const { watch, told } = announce(progress, "restarting services");
+  const peers = await beginAmongPeers(host);
   const ending = await restartServices(host, { deferredOnly: deferredOnly !== false }, { watch });
   // What never began says nothing of the unit: its status stays what it is.
   if (!(await told()) && ending.end !== "report") return restartEnd(ending, statusFor(ending));
   // The services alone were looked at: the next hook looks at all of the unit.
   await host.fs.remove(paths.signature);
-  return restartEnd(ending, await conclude(ending));
+  const note = await tellAmongPeers(host, peers, { ending, state: statusFor(ending).status });
+  return restartEnd(ending, await conclude(ending, note));
 };
 
 const back: Action = async (host, { to }) => {
   const { watch, told } = announce(progress);
+  const peers = await beginAmongPeers(host);
   const target = to === "previous" ? to : { driver: String(to) };
   const ending = await faultAsEnding(() => rollback(host, target, { watch, trigger: "action rollback" }));
   // What never began says nothing of the unit: its status stays what it is.
   if (!(await told()) && ending.end !== "report") return walkEnd(ending, statusFor(ending));
   // Also where the unit is as before: the next hook looks at all of it, and its status is true again.
   await host.fs.remove(paths.signature);
-  return walkEnd(ending, await conclude(ending));
+  const note = await tellAmongPeers(host, peers, { ending, state: statusFor(ending).status });
+  return walkEnd(ending, await conclude(ending, note));
 };
 
 const shown: Action = async (host) => {

@@ -14,14 +14,14 @@ export async function log(level: Level, message: string): Promise<void> {
 }
 
 /** Sets the unit's workload status. */
-async function setStatus({ status, message }: UnitStatus): Promise<void> {
+export async function setStatus({ status, message }: UnitStatus): Promise<void> {
   await hookCommand("status-set", [status, "--", message]);
 }
 
-/** Sets the status that a hook ends with: the unit's, and by the leader the application's. */
-export async function setLastStatus(status: UnitStatus): Promise<void> {
+/** Sets the status that a hook ends with: the unit's, and by the leader the application's, with its note. */
+export async function setLastStatus(status: UnitStatus, note?: string): Promise<void> {
   await setStatus(status);
-  await setApplicationStatus(status);
+  await setApplicationStatus({ own: status, note });
 }
 
 function sentence(progress: Progress): string | undefined {
@@ -95,8 +95,11 @@ function linesOf(ending: Ending): readonly LogLine[] {
   return ending.end === "report" ? linesOfReport(ending) : [];
 }
 
-/** Logs how a run ended, and sets the status and the workload version that it calls for. Gives the status. */
-export async function conclude(ending: Ending): Promise<UnitStatus> {
+/**
+ * Logs how a run ended, and sets the status and the workload version that it calls for. Gives the status. `note`: what
+ * the leader has to say of all units.
+ */
+export async function conclude(ending: Ending, note?: string): Promise<UnitStatus> {
   for (const [level, text] of linesOf(ending)) await log(level, text);
   // The workload version is that of what runs.
   const isRunning = ending.end === "report" && deferredServices(ending.report).length === 0;
@@ -104,6 +107,6 @@ export async function conclude(ending: Ending): Promise<UnitStatus> {
     await hookCommand("application-version-set", ["--", ending.config["driver-version"]]);
   }
   const status = statusFor(ending);
-  await setLastStatus(status);
+  await setLastStatus(status, note);
   return status;
 }

@@ -39,17 +39,31 @@ interface Answer {
   readonly "application-status": Seen & { readonly units?: Readonly<Record<string, Seen>> };
 }
 
+/** The same with what the leader notes of all units, which gives way to what is wrong with one of them. Pure. */
+export function withNote(status: UnitStatus | undefined, note: string | undefined): UnitStatus | undefined {
+  if (status === undefined || note === undefined || status.status !== "active") return status;
+  return { status: "active", message: cut(note, columns) };
+}
+
+/** What the leader knows beyond what Juju tells it. */
+interface Known {
+  /** What this unit has just set. */
+  readonly own?: UnitStatus;
+  readonly note?: string | undefined;
+}
+
 /**
- * Sets the application's status to that of its worst unit, where this unit is the leader and it is another one. `own`:
- * what this unit has just set. Which units there are is Juju's to say; what it does not tell is left as it is.
+ * Sets the application's status to that of its worst unit, where this unit is the leader and it is another one. Which
+ * units there are is Juju's to say; what it does not tell is left as it is.
  */
-export async function setApplicationStatus(own: UnitStatus): Promise<void> {
+export async function setApplicationStatus({ own, note }: Known): Promise<void> {
   const leader = await hookCommand("is-leader", ["--format=json"]);
   if (leader.code !== 0 || leader.stdout.trim() !== "true") return;
   const answer = await hookCommand("status-get", ["--application", "--include-data", "--format=json"]);
   if (answer.code !== 0) return;
   const { units = {}, ...now } = (JSON.parse(answer.stdout) as Answer)["application-status"];
-  const wanted = applicationStatus({ ...units, [process.env["JUJU_UNIT_NAME"] ?? ""]: own });
+  const ours = own === undefined ? {} : { [process.env["JUJU_UNIT_NAME"] ?? ""]: own };
+  const wanted = withNote(applicationStatus({ ...units, ...ours }), note);
   if (wanted === undefined || (wanted.status === now.status && wanted.message === now.message)) return;
   await hookCommand("status-set", ["--application", wanted.status, "--", wanted.message]);
 }

@@ -1,14 +1,16 @@
-import { apply, type Ending, faultAsEnding, healLast, undo } from "../conductor/graft.ts";
+import { type ApplyOptions, apply, type Ending, faultAsEnding, healLast, undo } from "../conductor/graft.ts";
 import { otherOwner, requireOwn } from "../conductor/owner.ts";
 import { paths } from "../conductor/paths.ts";
 import { committedWish, isSameWish, type Wish } from "../conductor/wish.ts";
 import type { Host } from "../host/host.ts";
 import { changesOf, type Report, troubles } from "../reconcile/report.ts";
 import { announce, conclude, log, setLastStatus } from "./announce.ts";
+import { beginAmongPeers, type Peers } from "./peers.ts";
 import { type Asked, toldProxies } from "./quiet.ts";
+import { tellAmongPeers } from "./roll-news.ts";
 import { isLate, type SecretTrouble, uriTrouble } from "./secret.ts";
 import { lastOrigin, type Origin, signer } from "./signer.ts";
-import { troubleStatus, type UnitStatus } from "./status.ts";
+import { statusFor, troubleStatus, type UnitStatus } from "./status.ts";
 import { appName, lateOptions, thisUnit, wishOf } from "./wanted.ts";
 
 /** How a run through Juju is asked for. */
@@ -16,6 +18,8 @@ interface RunOptions {
   /** Asked for by a person. */
   readonly explicit?: boolean;
   readonly trigger: string;
+  /** What is known of the other units; asked for unless given. */
+  readonly peers?: Peers;
   /** Told what is done, besides the unit's log. */
   also?(text: string): Promise<void>;
 }
@@ -32,14 +36,20 @@ async function faultAsStatus(work: () => Promise<RunEnd>): Promise<RunEnd> {
   return { status: await conclude(end), ending: end };
 }
 
-async function withoutWish(host: Host, origin: Origin, trouble: SecretTrouble): Promise<RunEnd> {
+async function withoutWish(
+  host: Host,
+  origin: Origin,
+  trouble: SecretTrouble,
+  peers: Peers,
+): Promise<RunEnd> {
   // What is no secret's URI may be a secret itself: the stub must not ask for it.
   const secret = uriTrouble(origin.secret, appName()) === undefined ? origin.secret : "";
   await signer(host, { ...origin, secret, blocked: true }, process.cwd()).keep();
   const { cure, reason, remedy } = trouble;
   await log(cure === "operator" ? "ERROR" : "WARNING", `${reason}; next: ${remedy}`);
   const status = troubleStatus(trouble);
-  await setLastStatus(status);
+  const note = await tellAmongPeers(host, peers, { ending: undefined, state: status.status });
+  await setLastStatus(status, note);
   return { status };
 }
 
@@ -56,26 +66,37 @@ async function isInForce(host: Host, wish: Wish, ending: Ending): Promise<boolea
   return isHeld || (committed !== undefined && isSameWish(committed, wish));
 }
 
+function turnOf({ turn }: Peers): Pick<ApplyOptions, "turn"> {
+  return turn === undefined ? {} : { turn };
+}
+
+function originOf({ config }: Asked, secret: string): Origin {
+  const told = toldProxies(process.env);
+  return { config: config.stdout, secret, ...(told === "" ? {} : { proxies: told }) };
+}
+
 /** Brings the unit in line with the options as Juju has them; the unit's status says how that went. */
 export function reconcileUnit(host: Host, asked: Asked, options: RunOptions): Promise<RunEnd> {
   return faultAsStatus(async () => {
     await requireOwn(host, thisUnit());
     if (isLate(asked.config)) return await withoutOptions();
+    const { explicit = false, trigger, peers = await beginAmongPeers(host) } = options;
     const wanted = await wishOf(host, asked);
     const { uri } = wanted;
-    const told = toldProxies(process.env);
-    const origin = { config: asked.config.stdout, secret: uri, ...(told === "" ? {} : { proxies: told }) };
-    if ("trouble" in wanted) return await withoutWish(host, origin, wanted.trouble);
+    const origin = originOf(asked, uri);
+    if ("trouble" in wanted) return await withoutWish(host, origin, wanted.trouble, peers);
     const { watch, told: saidAll } = announce(options.also);
     const { settled, keep } = signer(host.time?.more ?? host, origin, process.cwd());
     const { wish } = wanted;
-    const { explicit = false, trigger } = options;
-    const ending = await apply(host, wish, { watch, settled, explicit, trigger });
+    // A person who asks for it knows what the other units do.
+    const turn = explicit ? {} : turnOf(peers);
+    const ending = await apply(host, wish, { watch, settled, explicit, trigger, ...turn });
     await saidAll();
     // The run that was in the way may sign for what was wanted before.
     if (ending.end === "busy") await host.fs.remove(paths.signature);
     await keep(ending, (await isInForce(host, wish, ending)) ? {} : { blocked: true });
-    return { status: await conclude(ending), ending };
+    const note = await tellAmongPeers(host, peers, { ending, state: statusFor(ending).status });
+    return { status: await conclude(ending, note), ending };
   });
 }
 
@@ -101,11 +122,15 @@ async function healUnit(host: Host): Promise<void> {
   const isBlocked = origin.blocked !== undefined;
   const { watch, told } = isBlocked ? { watch: () => {}, told: async () => {} } : announce();
   const { settled, keep } = signer(host.time?.more ?? host, origin, process.cwd());
-  const ending = await healLast(host, { settled, watch, trigger: "watch" });
+  const peers = await beginAmongPeers(host);
+  const ending = await healLast(host, { settled, watch, trigger: "watch", ...turnOf(peers) });
   await told();
   if (ending === undefined) return;
   await keep(ending);
-  if (!isBlocked) await conclude(ending);
+  // What is asked for is not in force, so its turn, if it has one, is not used up by this.
+  const ended = isBlocked ? undefined : { ending, state: statusFor(ending).status };
+  const note = await tellAmongPeers(host, peers, ended);
+  if (!isBlocked) await conclude(ending, note);
 }
 
 async function tellUndone(report: Report): Promise<void> {

@@ -93,11 +93,18 @@ export function nothingToDo(files: AnswerFiles): Asked | undefined {
     signature?.inLine === true &&
     isOfThisUnit(signature) &&
     signature.blocked === undefined &&
+    signature.peers !== "due" &&
     asked.config.stdout === signature.config &&
     hasSameProxies(signature, process.env) &&
     isQuiet(signature, Date.now()) &&
     sameKubeconfig(asked, signature);
   return same ? undefined : asked;
+}
+
+/** Whether what other units tell is nothing to this one: it neither leads nor waits for anything of theirs. */
+export function peersAreNothing(): boolean {
+  const signature = readSignature(paths.signature);
+  return signature !== undefined && signature.peers === undefined;
 }
 
 /** The same for a run that Juju does not start: nothing has changed since the last look, and it is not to be repeated yet. */

@@ -14,7 +14,7 @@ import { inLine, troubles } from "../reconcile/report.ts";
 import { ownership, root } from "../resources/owner.ts";
 
 /** What a look knew of Juju. */
-export type Origin = Pick<Signature, "config" | "secret" | "proxies" | "blocked">;
+export type Origin = Pick<Signature, "config" | "secret" | "proxies" | "blocked" | "peers">;
 
 /** The signature of the last look; `undefined` where there is none, or none that can be read. */
 export async function lastSignature(host: Host): Promise<Signature | undefined> {
@@ -23,13 +23,23 @@ export async function lastSignature(host: Host): Promise<Signature | undefined> 
 
 /** What the last look knew of Juju, for a run that does not ask it. */
 export async function lastOrigin(host: Host): Promise<Origin> {
-  const { config = "", secret = "", proxies, blocked } = (await lastSignature(host)) ?? {};
+  const { config = "", secret = "", proxies, blocked, peers } = (await lastSignature(host)) ?? {};
   return {
     config,
     secret,
     ...(proxies === undefined ? {} : { proxies }),
     ...(blocked === undefined ? {} : { blocked }),
+    ...(peers === undefined ? {} : { peers }),
   };
+}
+
+/** Notes in the signature of the last look, where there is one, which hooks concern this unit for its peers' sake. */
+export async function markPeers(host: Host, wanted: Signature["peers"]): Promise<void> {
+  const signature = await lastSignature(host);
+  if (signature === undefined || signature.peers === wanted) return;
+  const { peers: _, ...rest } = signature;
+  const marked = wanted === undefined ? rest : { ...rest, peers: wanted };
+  await host.fs.write(paths.signature, `${JSON.stringify(marked)}\n`, ownership(root, "0600"));
 }
 
 const firstRetryMs = 60_000;

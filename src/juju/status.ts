@@ -2,6 +2,7 @@ import { deferredRestarts } from "../conductor/deferred.ts";
 import type { Ending, Reported } from "../conductor/graft.ts";
 import type { Hold } from "../conductor/hold.ts";
 import { optionDeclarations } from "../conductor/options.ts";
+import { turnGateId } from "../conductor/turn.ts";
 import { isAtLeast } from "../conductor/version.ts";
 import { inLine, isRefused, type Report, type Trouble, troubles } from "../reconcile/report.ts";
 import { refusalMessage, statusMessage } from "./message.ts";
@@ -60,7 +61,8 @@ function worstOf(ending: Reported): UnitStatus {
     return { status: "waiting", message: "not in line yet: capi-graft plan says why" };
   if (worst === undefined) return { status: "active", message: wellMessage };
   const [first] = found;
-  const isFirst = first !== undefined && worst === first && isRefused(ending.report);
+  const isFirst =
+    first !== undefined && worst === first && isRefused(ending.report) && first.source !== turnGateId;
   return troubleStatus(isFirst ? { ...worst, lead: `not changed, ${first.source}: ` } : worst);
 }
 

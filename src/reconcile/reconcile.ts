@@ -23,6 +23,11 @@ export interface DesiredState {
   /** What people should know of: judged with the exit gates, and by every plan, which lists the closed ones. */
   readonly notes?: readonly Gate[];
   /**
+   * What must hold before a change so much as fetches anything, by what is to change; one closed refuses the whole run.
+   * A heal asks none of them.
+   */
+  permits?(changes: readonly Change[]): readonly Gate[];
+  /**
    * Puts what the changes would bring beside the live files, and gives the gates that prove it there. Asked after the
    * preflight gates of a change; one closed refuses the whole run, so that nothing live is touched by what can't work.
    */
@@ -260,6 +265,9 @@ export async function reconcile(
 
   const { policy = "change", settled = async () => {} } = walk;
   if (changes.length === 0) return await settle(host, desired, unchanged(desired), watch, settled);
+  const permits = policy === "change" ? (desired.permits?.(changes) ?? []) : [];
+  const permitted = await judgeAloud(host, permits, "before", watch);
+  if (closedOf(permitted).length > 0) return refused(desired, changes, permitted);
   const before = await preflight(host, desired, changes, watch);
   if (policy === "change") {
     const gates = await refusal(host, desired, changes, before.all, watch);

@@ -6,6 +6,7 @@ import { parseConfig } from "../../src/conductor/config.ts";
 import { desiredState } from "../../src/conductor/desired-state.ts";
 import { fuseFor } from "../../src/conductor/fuse.ts";
 import { type OptionName, optionDeclarations } from "../../src/conductor/options.ts";
+import { turnGate } from "../../src/conductor/turn.ts";
 import { memoryHost } from "../../src/host/memory-host.ts";
 import { conductorFacts } from "../support/conductor-facts.ts";
 import { kubeconfigText } from "../support/kubeconfigs.ts";
@@ -63,12 +64,14 @@ describe("docs/reference/gates.md", () => {
     if (!("kubeconfig" in config)) throw new Error("the options of this test are refused");
     const free = desiredState({ ...config, "enable-auto-restarts": true }, conductorFacts, {});
     const { resources, settleGates = [], exitGates, notes = [] } = desiredState(config, conductorFacts, {});
+    const turns = [turnGate({ reason: "x" }, [])];
     const gates = [
       ...resources.flatMap(({ preflight = [], gates: own = [] }) => [...preflight, ...own]),
       ...[...resources, ...free.resources].flatMap(({ deferral }) => deferral ?? []),
       ...settleGates,
       ...exitGates,
       ...notes,
+      ...turns,
       fuseFor(memoryHost(), { limit: 1, windowMinutes: 1 }).gate("file:/etc/x"),
     ];
     const text = readFileSync(join(dirname(optionsPage), "gates.md"), "utf8");

@@ -58,7 +58,7 @@ export async function muteWatch(conductor: Conductor): Promise<void> {
 /** Boots a conductor and makes the unit; nothing has been deployed yet. Its watch is muted unless it is asked for. */
 export async function makeSite(
   recipe: RecipeName,
-  options: Partial<Pick<UnitOptions, "config" | "juju">> & {
+  options: Partial<Pick<UnitOptions, "config" | "juju" | "number">> & {
     name?: string;
     keep?: boolean;
     watch?: "on" | "muted";
@@ -76,6 +76,7 @@ export async function makeSite(
     charm: charmFile(),
     config,
     ...(options.juju === undefined ? {} : { juju: options.juju }),
+    ...(options.number === undefined ? {} : { number: options.number }),
   });
   const secret = await unit.addSecret({ kubeconfig: kubeconfig() });
   await unit.grantSecret(secret);

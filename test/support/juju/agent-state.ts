@@ -13,13 +13,22 @@ export interface StatusInfo {
   readonly data?: { readonly [key: string]: string | number | boolean | null };
 }
 
-/** The relation to the principal, as the unit's agent sees it. */
+/** What one unit or application tells in a relation. */
+export type Bag = Readonly<Record<string, string>>;
+
+/** A relation as the unit's agent sees it: to the principal, or to the other units of the application. */
 export interface Relation {
   readonly id: number;
   readonly endpoint: string;
   readonly "remote-app": string;
   /** Remote units that have joined, sorted. */
   readonly members: readonly string[];
+  /** What this unit tells. */
+  readonly "local-unit"?: Bag;
+  /** What this application tells; in a relation of peers all of its units may read it. */
+  readonly "local-app"?: Bag;
+  /** What others tell, by the name of the unit or application. */
+  readonly remote?: Readonly<Record<string, Bag>>;
 }
 
 /** A secret of the model or of this application. */
@@ -105,6 +114,8 @@ export interface AgentState {
   readonly "application-status": StatusInfo;
   readonly "workload-version": string;
   readonly relations: readonly Relation[];
+  /** While a hook runs: the relations before it, for it may fail. */
+  readonly "relations-before"?: readonly Relation[];
   readonly secrets: { readonly [id: string]: Secret };
   /** By name, those that the charm declares. */
   readonly resources: { readonly [name: string]: FileResource };

@@ -1,6 +1,7 @@
 import { parse } from "yaml";
 import { z } from "zod";
 import type { FileResource } from "./agent-state.ts";
+import { peerEndpoint } from "./hook-effects.ts";
 
 /** What the agent needs to know of a charm. */
 export interface CharmMetadata {
@@ -9,6 +10,8 @@ export interface CharmMetadata {
   readonly endpoint: string;
   /** Every hook that Juju knows for this charm. */
   readonly hookNames: ReadonlySet<string>;
+  /** Whether its units have a relation with each other. */
+  readonly hasPeers: boolean;
   /** The files that an operator may attach, none of them attached. */
   readonly resources: Readonly<Record<string, FileResource>>;
 }
@@ -62,6 +65,7 @@ export function readMetadata(text: string | undefined): CharmMetadata {
     name,
     endpoint: container[0],
     hookNames: new Set([...unitHooks, ...ofRelations]),
+    hasPeers: Object.hasOwn(peers, peerEndpoint),
     resources: declared,
   };
 }

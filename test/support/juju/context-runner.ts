@@ -98,17 +98,21 @@ export class ContextRunner {
   ): Promise<Ended> {
     const callsBefore = this.#store.calls().length;
     const started = Date.now();
-    this.#store.change(() => ({ context }));
+    this.#store.change(({ relations }) => ({ context, "relations-before": relations }));
+    let isCommitted = false;
     let left: HookContext | null = null;
     let finished: Finished;
     try {
       const running = this.#machine.spawn(hookCommandLine(this.#paths, path, environment), { timeoutMs });
       onStart(running);
       finished = await running.done;
+      isCommitted = finished.code === 0;
     } finally {
       this.#store.change((state) => {
         left = state.context;
-        return { context: null };
+        // What a hook tells in its relations is sent when it has ended well.
+        const relations = isCommitted ? state.relations : (state["relations-before"] ?? state.relations);
+        return { context: null, relations };
       });
     }
     const ms = Date.now() - started;

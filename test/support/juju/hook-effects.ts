@@ -21,6 +21,14 @@ export function afterHook(state: AgentState, hook: Hook, calls: readonly HookCal
   return { relations: state.relations.filter((relation) => !isAbout(hook, relation)) };
 }
 
+/** The endpoint of the relation between the units of an application, in the charms that have one. */
+export const peerEndpoint = "peers";
+
+/** The relation between the units as the first of them finds it. */
+export function peerRelation(unit: string): Relation {
+  return { id: 3, endpoint: peerEndpoint, "remote-app": unit.split("/")[0] ?? "", members: [] };
+}
+
 const statusBefore: ReadonlyMap<string, StatusInfo> = new Map([
   ["install", { status: "maintenance", message: "installing charm software" }],
   ["stop", { status: "maintenance", message: "stopping charm software" }],
@@ -38,7 +46,8 @@ function isAbout(hook: Hook, { endpoint }: Relation): boolean {
 function relationsBefore(state: AgentState, hook: Hook): Partial<AgentState> {
   const [, endpoint, event] = /^(.+)-relation-(\w+)$/.exec(hook.name) ?? [];
   if (endpoint === undefined) return {};
-  if (event === "created") return { relations: [newRelation(state, endpoint)] };
+  if (endpoint === peerEndpoint) return {};
+  if (event === "created") return { relations: [...others(state, endpoint), newRelation(state, endpoint)] };
   const members = event === "joined" ? [state.principal] : [];
   if (event !== "joined" && event !== "departed") return {};
   return {
@@ -46,6 +55,10 @@ function relationsBefore(state: AgentState, hook: Hook): Partial<AgentState> {
       isAbout(hook, relation) ? { ...relation, members } : relation,
     ),
   };
+}
+
+function others({ relations }: AgentState, endpoint: string): readonly Relation[] {
+  return relations.filter((relation) => relation.endpoint !== endpoint);
 }
 
 function newRelation(state: AgentState, endpoint: string): Relation {

@@ -9,6 +9,7 @@ import { deployCharm } from "./charm-folder.ts";
 import { effectiveConfig, readOptionValue, requireOption } from "./charm-options.ts";
 import { ContextRunner } from "./context-runner.ts";
 import type { Value } from "./go-json.ts";
+import { peerEndpoint, peerRelation } from "./hook-effects.ts";
 import type { Hook } from "./hook-environment.ts";
 import { type HookResult, HookRunner, type RunningHook, skippedHook } from "./hook-runner.ts";
 import type { Finished, Machine } from "./machine.ts";
@@ -24,11 +25,11 @@ export class JujuUnit implements Unit {
   readonly name: string;
   readonly charmFolder: string;
   readonly jujuExec: string;
+  readonly store: AgentStore;
   readonly #machine: Machine;
   readonly #contexts: ContextRunner;
   readonly #paths: UnitPaths;
   readonly #isThisHost: boolean;
-  readonly #store: AgentStore;
   readonly #runner: HookRunner;
   readonly #actions: ActionRunner;
   readonly #timeoutMs: number;
@@ -48,17 +49,17 @@ export class JujuUnit implements Unit {
   ) {
     this.#paths = paths;
     this.#isThisHost = ["", "/"].includes(machine.root);
-    this.#store = new AgentStore(paths.onHost(paths.fake));
+    this.store = new AgentStore(paths.onHost(paths.fake));
     this.#machine = machine;
-    this.#contexts = new ContextRunner(machine, paths, this.#store);
-    this.#runner = new HookRunner(this.#contexts, paths, this.#store);
-    this.#actions = new ActionRunner(this.#contexts, paths, this.#store);
+    this.#contexts = new ContextRunner(machine, paths, this.store);
+    this.#runner = new HookRunner(this.#contexts, paths, this.store);
+    this.#actions = new ActionRunner(this.#contexts, paths, this.store);
     this.#timeoutMs = timeoutMs;
     this.#charm = charm;
-    const left = state === "new" ? [] : removalLeft(this.#store.read(), charm.metadata.endpoint);
+    const left = state === "new" ? [] : removalLeft(this.store.read(), charm.metadata.endpoint);
     this.#phase = state === "new" ? "new" : left.length > 0 ? "going" : "living";
     this.#pending = left;
-    this.name = this.#store.read().unit;
+    this.name = this.store.read().unit;
     this.charmFolder = paths.charm;
     this.jujuExec = paths.jujuExec;
   }
@@ -69,7 +70,7 @@ export class JujuUnit implements Unit {
       await this.#placeCharm();
       await installNode(this.#paths, this.#isThisHost);
       await installExec(this.#paths);
-      this.#pending = deployHooks(this.#store.read(), this.#charm.metadata.endpoint);
+      this.#pending = deployHooks(this.store.read(), this.#charm.metadata.endpoint);
       this.#phase = "living";
     }
     return await this.#runPending();
@@ -77,12 +78,12 @@ export class JujuUnit implements Unit {
 
   async runHook(name: string, extra: HookExtra = {}): Promise<HookResult> {
     this.#requireAgent();
-    return await this.#runner.run({ ...usualHook(name, this.#store.read()), ...extra }, this.#timeoutMs);
+    return await this.#runner.run({ ...usualHook(name, this.store.read()), ...extra }, this.#timeoutMs);
   }
 
   spawnHook(name: string, extra: HookExtra = {}): RunningHook {
     this.#requireAgent();
-    return this.#runner.spawn({ ...usualHook(name, this.#store.read()), ...extra }, this.#timeoutMs);
+    return this.#runner.spawn({ ...usualHook(name, this.store.read()), ...extra }, this.#timeoutMs);
   }
 
   async runAction(name: string, given: Readonly<Record<string, Value>> = {}): Promise<ActionResult> {
@@ -94,7 +95,7 @@ export class JujuUnit implements Unit {
   async runPrincipalHook(name: string, script: string): Promise<Finished> {
     const timeoutMs = this.#timeoutMs;
     const run = (): Promise<Finished> => this.#machine.exec(["/bin/bash", "-c", script], { timeoutMs });
-    const { principal } = this.#store.read();
+    const { principal } = this.store.read();
     return await this.#contexts.exclusively(`run ${name} hook`, timeoutMs, run, principal);
   }
 
@@ -110,42 +111,42 @@ export class JujuUnit implements Unit {
 
   async configure(changes: Readonly<Record<string, Scalar | undefined>>): Promise<HookResult> {
     this.#requireNoError("config-changed");
-    const before = this.#store.read().settings;
+    const before = this.store.read().settings;
     const settings = { ...before };
     for (const [name, value] of Object.entries(changes)) {
       requireOption(this.#charm.options, name);
       if (value === undefined) delete settings[name];
       else settings[name] = readOptionValue(this.#charm.options, name, value);
     }
-    this.#store.change(() => ({ settings, config: effectiveConfig(this.#charm.options, settings) }));
+    this.store.change(() => ({ settings, config: effectiveConfig(this.#charm.options, settings) }));
     const same = Object.keys({ ...before, ...settings }).every((name) => before[name] === settings[name]);
     return same ? skippedHook("config-changed") : await this.#tell({ name: "config-changed" });
   }
 
   async addSecret(content: Readonly<Record<string, string>>): Promise<string> {
-    return addSecret(this.#store, content);
+    return addSecret(this.store, content);
   }
 
   async modelConfig(proxies: ModelProxies): Promise<void> {
-    this.#store.change(() => ({ "model-proxies": proxies }));
+    this.store.change(() => ({ "model-proxies": proxies }));
   }
 
   async grantSecret(uri: string): Promise<void> {
-    grantSecret(this.#store, uri, true);
+    grantSecret(this.store, uri, true);
   }
 
   async revokeSecret(uri: string): Promise<void> {
-    grantSecret(this.#store, uri, false);
+    grantSecret(this.store, uri, false);
   }
 
   async updateSecret(uri: string, content: Readonly<Record<string, string>>): Promise<HookResult> {
     this.#requireNoError("secret-changed");
-    const told = updateSecret(this.#store, uri, content);
+    const told = updateSecret(this.store, uri, content);
     return told ? await this.#tell({ name: "secret-changed", secret: uri }) : skippedHook("secret-changed");
   }
 
   async removeSecret(uri: string): Promise<void> {
-    removeSecret(this.#store, uri);
+    removeSecret(this.store, uri);
   }
 
   async attachResource(
@@ -154,7 +155,7 @@ export class JujuUnit implements Unit {
     file?: string,
   ): Promise<readonly HookResult[]> {
     this.#requireNoError("upgrade-charm");
-    attachResource(this.#store, this.#paths, { name, content, file });
+    attachResource(this.store, this.#paths, { name, content, file });
     if (this.#phase !== "living") return [];
     this.#pending = [...this.#pending, ...refreshHooks];
     return await this.#runPending();
@@ -163,11 +164,16 @@ export class JujuUnit implements Unit {
   async refresh(charm: string): Promise<readonly HookResult[]> {
     this.#requireNoError("upgrade-charm");
     if (this.#phase !== "living") throw new Error(`${this.name} is not deployed: deploy it before a refresh`);
-    this.#charm = await readCharm(charm, this.#store.read().juju);
+    this.#charm = await readCharm(charm, this.store.read().juju);
     await this.#placeCharm();
-    this.#store.change(({ settings, resources }) => ({
+    const { hasPeers } = this.#charm.metadata;
+    this.store.change(({ settings, resources, relations }) => ({
       config: effectiveConfig(this.#charm.options, settings),
       resources: refreshedResources(resources, this.#charm.metadata.resources),
+      // A release that brings the relation between the units gets it with the refresh.
+      ...(hasPeers && relations.every(({ endpoint }) => endpoint !== peerEndpoint)
+        ? { relations: [...relations, peerRelation(this.name)] }
+        : {}),
     }));
     this.#pending = [...this.#pending, ...refreshHooks];
     return await this.#runPending();
@@ -176,7 +182,7 @@ export class JujuUnit implements Unit {
   async remove(): Promise<readonly HookResult[]> {
     if (this.#phase === "living") {
       this.#requireNoError("stop");
-      this.#pending = removeHooks(this.#store.read(), this.#charm.metadata.endpoint);
+      this.#pending = removeHooks(this.store.read(), this.#charm.metadata.endpoint);
       this.#phase = "going";
     }
     const results = await this.#runPending();
@@ -188,7 +194,7 @@ export class JujuUnit implements Unit {
   }
 
   async status(): Promise<{ readonly status: string; readonly message: string }> {
-    const state = this.#store.read();
+    const state = this.store.read();
     const failed = state["failed-hook"];
     if (failed !== "") return { status: "error", message: `hook failed: "${failed}"` };
     const { status, message } = state["unit-status"];
@@ -196,22 +202,22 @@ export class JujuUnit implements Unit {
   }
 
   async workloadVersion(): Promise<string> {
-    return this.#store.read()["workload-version"];
+    return this.store.read()["workload-version"];
   }
 
   async log(): Promise<readonly LogLine[]> {
-    return this.#store.read().log.map((line) => {
+    return this.store.read().log.map((line) => {
       const [, level = "", logger = "", message = ""] = /^(\S+) (\S+) ([\s\S]*)$/.exec(line) ?? [];
       return { level, logger, message };
     });
   }
 
   async calls(): Promise<readonly HookCall[]> {
-    return this.#store.calls();
+    return this.store.calls();
   }
 
   async #placeCharm(): Promise<void> {
-    const archive = await openCharm(this.#charm.archive, this.#store.read().juju);
+    const archive = await openCharm(this.#charm.archive, this.store.read().juju);
     try {
       const { name: charmName, hookNames } = this.#charm.metadata;
       const charm = this.#paths.onHost(this.#paths.charm);
@@ -247,7 +253,7 @@ export class JujuUnit implements Unit {
 
   #requireNoError(hook: string): void {
     this.#requireAgent();
-    const failed = this.#store.read()["failed-hook"];
+    const failed = this.store.read()["failed-hook"];
     if (failed === "") return;
     throw new Error(`Juju runs no ${hook} while the hook ${failed} has failed: run that one again first`);
   }

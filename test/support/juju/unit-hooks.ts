@@ -1,11 +1,23 @@
 import type { AgentState } from "./agent-state.ts";
+import { peerEndpoint } from "./hook-effects.ts";
 import type { Hook } from "./hook-environment.ts";
 
 /** The hooks of a new subordinate unit, in Juju's order. */
-export function deployHooks({ juju, leader, principal }: AgentState, endpoint: string): readonly Hook[] {
+export function deployHooks(
+  { juju, leader, principal, relations }: AgentState,
+  endpoint: string,
+): readonly Hook[] {
   const follower = juju === "3.6.28" ? ["leader-settings-changed"] : [];
   const leadership = leader ? ["leader-elected"] : follower;
-  const names = ["install", `${endpoint}-relation-created`, ...leadership, "config-changed", "start"];
+  const peers = relations.map((it) => `${it.endpoint}-relation-created`);
+  const names = [
+    "install",
+    ...peers,
+    `${endpoint}-relation-created`,
+    ...leadership,
+    "config-changed",
+    "start",
+  ];
   const joined = [`${endpoint}-relation-joined`, `${endpoint}-relation-changed`];
   return [...names.map((name) => ({ name })), ...joined.map((name) => ({ name, remoteUnit: principal }))];
 }
@@ -29,6 +41,8 @@ export const refreshHooks: readonly Hook[] = [{ name: "upgrade-charm" }, { name:
 
 /** Fills in what Juju would tell a hook that a test runs by name alone. */
 export function usualHook(name: string, { principal }: AgentState): Hook {
+  // By itself the leader's data: one of the other units has to be named.
+  if (name.startsWith(`${peerEndpoint}-relation-`)) return { name };
   if (/-relation-(joined|changed)$/.test(name)) return { name, remoteUnit: principal };
   if (name.endsWith("-relation-departed")) return { name, remoteUnit: principal, departingUnit: principal };
   return { name };

@@ -1,10 +1,12 @@
 import { posix } from "node:path";
 import type { ActionResult } from "./action-runner.ts";
 import { type JujuVersion, type ModelProxies, newAgentState } from "./agent-state.ts";
+import type { AgentStore } from "./agent-store.ts";
 import type { HookCall } from "./call-record.ts";
 import { readCharm, readSettings, type Scalar } from "./charm.ts";
 import { effectiveConfig } from "./charm-options.ts";
 import type { Value } from "./go-json.ts";
+import { peerRelation } from "./hook-effects.ts";
 import type { Hook } from "./hook-environment.ts";
 import type { HookResult, RunningHook } from "./hook-runner.ts";
 import { JujuUnit } from "./juju-unit.ts";
@@ -51,6 +53,8 @@ export interface Unit {
   readonly charmFolder: string;
   /** `juju-exec`, as the machine names it: there from the deployment to the removal. Its effects show here. */
   readonly jujuExec: string;
+  /** What the controller knows of it: for what acts on several units. */
+  readonly store: AgentStore;
   /** Unpacks the charm and runs the first hooks. Stops at one that fails; called again, it goes on from there. */
   deploy(): Promise<readonly HookResult[]>;
   runHook(name: string, extra?: HookExtra): Promise<HookResult>;
@@ -112,10 +116,10 @@ export async function createUnit(machine: Machine, options: UnitOptions): Promis
     principal: options.principal ?? "magnum/0",
     leader: options.leader ?? true,
   };
-  writeState(
-    paths.onHost(posix.join(paths.fake, "state.json")),
-    newAgentState({ ...known, settings, config, resources: charm.metadata.resources }),
-  );
+  writeState(paths.onHost(posix.join(paths.fake, "state.json")), {
+    ...newAgentState({ ...known, settings, config, resources: charm.metadata.resources }),
+    relations: charm.metadata.hasPeers ? [peerRelation(name)] : [],
+  });
   return new JujuUnit(machine, paths, charm, options.hookTimeoutMs ?? 600_000);
 }
 

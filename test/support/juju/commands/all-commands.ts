@@ -7,6 +7,7 @@ import { applicationVersionSet } from "./application-version-set.ts";
 import { configGet } from "./config-get.ts";
 import { isLeader } from "./is-leader.ts";
 import { jujuLog } from "./juju-log.ts";
+import { relationGet, relationSet } from "./relation-data.ts";
 import { relationIds, relationList } from "./relations.ts";
 import { resourceGet } from "./resource-get.ts";
 import { secretGet } from "./secret-get.ts";
@@ -22,8 +23,10 @@ export const allCommands: ReadonlyMap<string, HookCommand> = new Map([
   ["config-get", configGet],
   ["is-leader", isLeader],
   ["juju-log", jujuLog],
+  ["relation-get", relationGet],
   ["relation-ids", relationIds],
   ["relation-list", relationList],
+  ["relation-set", relationSet],
   ["resource-get", resourceGet],
   ["secret-get", secretGet],
   ["status-get", statusGet],

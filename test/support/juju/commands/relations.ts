@@ -33,17 +33,19 @@ export const relationList: HookCommand = {
   },
 };
 
-function hookRelation({ context, relations }: AgentState): Relation | undefined {
+/** The relation that the running hook is about. */
+export function hookRelation({ context, relations }: AgentState): Relation | undefined {
   return relations.find(({ id }) => id === context?.["relation-id"]);
 }
 
 /** Only the number counts: `12` and `whatever:12` name the same relation. */
-function findRelation(state: AgentState, text: string): Relation | undefined {
+export function findRelation(state: AgentState, text: string): Relation | undefined {
   const id = relationNumber(text);
   return state.relations.find((relation) => relation.id === id);
 }
 
-function relationFlag(state: AgentState): Flag {
+/** The flag `-r`. */
+export function relationFlag(state: AgentState): Flag {
   return {
     names: ["r", "relation"],
     kind: "text",

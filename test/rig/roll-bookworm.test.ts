@@ -1,0 +1,3 @@
+import { rollTests } from "./roll.ts";
+
+rollTests("bookworm");
