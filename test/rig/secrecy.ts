@@ -68,6 +68,8 @@ export function secrecyTests(recipe: RecipeName): void {
       const amounts = Object.entries(amount satisfies Searched).map(([what, count]) => `${count} ${what}`);
       figures.push(`${when}: ${tokens.length} tokens in ${amounts.join(", ")}`);
       for (const count of Object.values(amount)) expect(count).toBeGreaterThan(10);
+      const copies = [`600 magnum:magnum ${file}`, `600 root:root ${state}/kubeconfig`];
+      expect(Object.keys(found)).toEqual(expect.arrayContaining(copies));
       const folders = `find ${state} -type d ! -perm 0700 2>/dev/null || true`;
       expect(await sh(conductor, folders)).toBe("");
       return elsewhere(found);
