@@ -7,6 +7,8 @@ export interface HookCall {
   /** The hook that called it, or `actions/NAME`, or what else JUJU_DISPATCH_PATH said; empty without both. */
   readonly hook: string;
   readonly code: number;
+  /** What it answered; a secret's content where that was asked for. */
+  readonly stdout: string;
   readonly stderr: string;
   /** Milliseconds from the start of its process to its answer. */
   readonly ms: number;

@@ -20,7 +20,8 @@ async function main([folder = "", name = "", ...argv]: readonly string[]): Promi
 async function execMain(folder: string, argv: readonly string[]): Promise<void> {
   const { code, stdout, stderr } = await jujuExec(folder, argv);
   const ms = Math.round(process.uptime() * 1000);
-  const call = { command: "juju-exec", argv, hook: "", code, stderr: Buffer.from(stderr).toString(), ms };
+  const [out, err] = [stdout, stderr].map((bytes) => Buffer.from(bytes).toString());
+  const call = { command: "juju-exec", argv, hook: "", code, stdout: out ?? "", stderr: err ?? "", ms };
   recordCall(join(folder, "calls.jsonl"), call);
   writeAll(1, stdout);
   writeAll(2, stderr);
@@ -36,6 +37,7 @@ function hookCommandMain(folder: string, name: string, argv: readonly string[]):
     argv,
     hook: JUJU_HOOK_NAME || (JUJU_DISPATCH_PATH ?? ""),
     code: outcome.code,
+    stdout: outcome.stdout,
     stderr: outcome.stderr,
     ms: Math.round(process.uptime() * 1000),
   });

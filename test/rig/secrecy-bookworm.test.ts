@@ -1,0 +1,3 @@
+import { secrecyTests } from "./secrecy.ts";
+
+secrecyTests("bookworm");
