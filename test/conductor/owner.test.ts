@@ -160,6 +160,18 @@ describe("a unit under another name over a leftover, whose unit went without its
     expect(await lastWish(host)).toMatchObject(second);
   });
 
+  test("goes on holding back what was reverted, and its repairs ask for its own agent", async () => {
+    const { host, faults } = await grafted();
+    faults.atStart = () => "exits";
+    const reverted = wish({ "driver-version": "1.3.0" });
+    await apply(host, { ...reverted, ...first });
+    faults.atStart = () => "runs";
+    await host.fs.removeTree("/var/lib/juju/agents/unit-capi-0");
+    await deploy(host, second);
+    expect(await apply(host, { ...reverted, ...second })).toMatchObject({ hold: { kind: "reverted" } });
+    expect(await lastWish(host)).toMatchObject({ ...second, options: { "driver-version": "1.3.0" } });
+  });
+
   test("takes all of it back when it goes, what stood there before the first included", async () => {
     const machine = await conductorMachine({ files: { [paths.kubeconfig]: "of the site" } });
     const { host } = machine;

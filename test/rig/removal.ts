@@ -31,7 +31,9 @@ async function laterCharm(folder: string): Promise<string> {
 
 /** A unit of another application of the charm on the same conductor, with the same options and a secret of its own. */
 async function anotherUnit({ conductor, options }: Site, application: string, charm: string): Promise<Unit> {
-  const unit = await createUnit(conductor, { charm, application, config: options });
+  // The stand-in for Juju's agent keeps what it knows of one unit in such a folder.
+  const jujuDir = `/var/lib/juju-${application}`;
+  const unit = await createUnit(conductor, { charm, application, config: options, jujuDir });
   const secret = await unit.addSecret({ kubeconfig: kubeconfig() });
   await unit.grantSecret(secret);
   await unit.deploy();
