@@ -76,8 +76,17 @@ const states: readonly State[] = [
   },
 ];
 
+/** What a relation does in its life, in that order: after the last of them there is none. */
+const lifeOfRelation = ["created", "joined", "changed", "departed", "broken"];
+
+/** The charm's hooks, in an order that Juju may run them in: a relation comes first, and goes last. */
 function hooksOf(charm: string): readonly string[] {
-  return readdirSync(join(charm, "hooks")).filter((name) => name !== "stub" && !ending.includes(name));
+  const names = readdirSync(join(charm, "hooks")).filter((name) => name !== "stub" && !ending.includes(name));
+  const rank = (name: string) => {
+    const at = lifeOfRelation.findIndex((event) => name.endsWith(`-relation-${event}`));
+    return leaving.test(name) ? 10 + at : at === -1 ? 5 : at;
+  };
+  return names.toSorted((one, other) => rank(one) - rank(other));
 }
 
 /** Every hook on every state of a real conductor: its exit code, the status, the files that changed, the restarts. */
