@@ -189,7 +189,7 @@ export function refusalTests(recipe: RecipeName): void {
         "-----BEGIN CERTIFICATE-----\n".repeat(18_000),
         "a certificate without its end; accepted",
       ],
-    ])("%s=%j is refused", async (option, value, message) => {
+    ])("%s=%.60j is refused", async (option, value, message) => {
       expect(await setAlone(option, value)).toBe(0);
       expect(await refused()).toContain(message);
     });
@@ -208,8 +208,6 @@ export function refusalTests(recipe: RecipeName): void {
       ["with an exec login", user("{exec: {command: aws}}"), "its user has exec (not read)"],
       ["with a tokenFile", user("{tokenFile: /token}"), "its user has tokenFile (not read)"],
       ["with user and password", user("{username: a, password: pa55}"), "its user has username (not read)"],
-      ["of 5 MB", good + "# x\n".repeat(1_250_000), "it has 5000"],
-      ["binary, of 5 MB", "\0\u0001".repeat(2_500_000), "it has 5000000 characters"],
       ["binary", `${good}# \0`, "it has control characters"],
       ["deep", `${good}x: ${"[".repeat(9_000)}`, "it is not a YAML mapping"],
       [
@@ -245,7 +243,7 @@ export function refusalTests(recipe: RecipeName): void {
 
     const bytes = (length: number) => Buffer.from(Array.from({ length }, (_, i) => (i * 7919) % 251));
     const bomb = () => gzipSync(Buffer.alloc(5_000_000));
-    it.each<[name: string, kind: string, content: () => Buffer, message: string]>([
+    it.each<[name: string, kind: string, content: () => Buffer, reason: string]>([
       ["driver-wheel", "binary, of 5 MB", () => bytes(5_000_000), "it is no zip archive, or cut off"],
       ["driver-wheel", "cut off", () => Buffer.from("PK\u0003\u0004"), "it is no zip archive, or cut off"],
       ["helm", "binary, of 5 MB", () => bytes(5_000_000), "it can't be unpacked: "],
@@ -253,12 +251,14 @@ export function refusalTests(recipe: RecipeName): void {
       ["helm", "no archive once unpacked", bomb, "it can't be unpacked: "],
     ])(
       "a resource %s that is %s is refused, and an empty one ends that",
-      async (name, _, content, message) => {
+      async (name, _, content, reason) => {
         await site.unit.updateSecret(site.secret, { kubeconfig: good });
+        const logged = (await site.unit.log()).length;
         await site.unit.attachResource(name, content());
-        expect(await refused()).toMatch(
-          new RegExp(`^resource ${name}: ${message}.*; next: juju attach-resource`),
-        );
+        // The status may have no room for the reason beside the command; the log has it in any case.
+        expect(await refused()).toContain(`; next: juju attach-resource magnum-capi-helm ${name}=FILE`);
+        const told = (await site.unit.log()).slice(logged).map(({ message }) => message);
+        expect(told.join("\n")).toContain(`resource ${name}: ${reason}`);
         await site.unit.attachResource(name, "");
         expect((await site.unit.status()).status).toBe("active");
       },
@@ -291,6 +291,15 @@ export function refusalTests(recipe: RecipeName): void {
         yaml,
         strange.map((it) => [it, meant]),
       );
+    });
+
+    // Last of all: each hook that comes after them costs this stand-in of Juju seconds, since it keeps every revision.
+    it.each([
+      ["of 5 MB", good + "# x\n".repeat(1_250_000), "it has 5000"],
+      ["of 5 MB that are no text", "\0\u0001".repeat(2_500_000), "it has 5000000 characters"],
+    ])("a kubeconfig %s is refused", async (_, content, message) => {
+      expect((await site.unit.updateSecret(site.secret, { kubeconfig: content })).code).toBe(0);
+      expect(await refused()).toContain(`kubeconfig: ${message}`);
     });
 
     it("no refusal wrote a credential into the log", async () => {
