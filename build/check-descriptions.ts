@@ -7,6 +7,8 @@ const text = z.string().min(1);
 
 const endpoint = z.strictObject({ interface: text, scope: z.enum(["global", "container"]).optional() });
 
+const peerInterface = z.string().regex(/^(?!juju(-|$))[a-z][a-z0-9-]*$/, "is no interface of a charm's own");
+
 /** The keys that Juju and charmcraft both know and this charm has a use for. */
 const metadata = z
   .strictObject({
@@ -22,6 +24,10 @@ const metadata = z
     docs: z.url().optional(),
     subordinate: z.literal(true),
     assumes: z.array(z.string().regex(/^juju (>=|<) \d+\.\d+(\.\d+)?$/, "is not like `juju >= 3.6`")),
+    // Names and interfaces of Juju's own are refused in all but what the charm requires.
+    peers: z
+      .record(kebabCase.regex(/^(?!juju(-|$))/), z.strictObject({ interface: peerInterface }))
+      .optional(),
     requires: z.record(kebabCase, endpoint),
     resources: z
       .record(

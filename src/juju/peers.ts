@@ -94,26 +94,37 @@ async function unchanged(host: Host, { own, unit, roll }: PeerRelation, id: stri
   return { ...own, ...(await inForce(host, roll.salt)), ...(isPassed ? { wants: id } : {}) };
 }
 
+/** What a run on this unit came to: no ending where it did not begin. */
+interface Ended {
+  readonly ending: Ending | undefined;
+  readonly state: string;
+}
+
+/** What this unit tells when a run has ended. */
+async function changed(
+  host: Host,
+  { request, roll }: Peers,
+  { own, isLeader: leads, others }: PeerRelation,
+  { ending, state }: Ended,
+): Promise<PeerData> {
+  const asks = ending === undefined ? {} : await requestAfter(host, ending, request, own);
+  // Nobody waits for a unit that has no others, so its turn ends with its run and its hooks are quiet.
+  const isAlone = leads && others.length === 0;
+  return { ...(await inForce(host, roll.salt)), state, ...asks, ...(isAlone ? { wants: undefined } : {}) };
+}
+
 /**
  * Ends a run among other units: tells them what became of this one and, as their leader, whose turn it is. What is told
  * reaches them when the hook ends well. `ended` is absent where nothing was tried.
  */
-export async function endAmongPeers(
-  host: Host,
-  peers: Peers,
-  ended?: { readonly ending: Ending | undefined; readonly state: string },
-): Promise<RollNews | undefined> {
+export async function endAmongPeers(host: Host, peers: Peers, ended?: Ended): Promise<RollNews | undefined> {
   const { relation, request, roll, others } = peers;
   if (relation === undefined) return undefined;
-  const { own, unit } = relation;
+  const { unit } = relation;
   const now =
     ended === undefined
       ? await unchanged(host, { ...relation, roll }, request.id)
-      : {
-          ...(await inForce(host, roll.salt)),
-          state: ended.state,
-          ...(ended.ending === undefined ? {} : await requestAfter(host, ended.ending, request, own)),
-        };
+      : await changed(host, peers, relation, ended);
   await tellPeers(relation, now);
   const isDue = now.wants !== undefined;
   if (!relation.isLeader) {

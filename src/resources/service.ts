@@ -39,6 +39,8 @@ interface ProcessRecord {
   readonly pid: number;
   readonly startedAt: number;
   readonly inputs: Readonly<Record<string, string>>;
+  /** In the mark of a restart: the record of the process that was to end, which may run on. */
+  readonly before?: ProcessRecord;
 }
 
 type Reading = { readonly input: ServiceInput; readonly digest: string; readonly changedAt: number };
@@ -57,8 +59,10 @@ async function readRecord(
   options: ServiceOptions,
   status: UnitStatus,
 ): Promise<ProcessRecord | undefined> {
-  const record = await lastRecord(host, options);
-  return record?.pid === status.mainPid && record.startedAt === status.startedAt ? record : undefined;
+  const last = await lastRecord(host, options);
+  const isOf = (it: ProcessRecord | undefined) =>
+    it?.pid === status.mainPid && it.startedAt === status.startedAt;
+  return [last, last?.before].find(isOf);
 }
 
 function readAll(host: Host, inputs: readonly ServiceInput[]): Promise<readonly Reading[]> {
@@ -101,6 +105,12 @@ async function writeRecord(
 /** Stands where a record does while a restart of ours is under way: who finds the service down then did not stop it. */
 const ourRestart: ProcessRecord = { pid: 0, startedAt: 0, inputs: {} };
 
+async function markRestart(host: Host, options: ServiceOptions): Promise<void> {
+  const last = await lastRecord(host, options);
+  const before = last?.before ?? last;
+  await putRecord(host, options, { ...ourRestart, ...(before === undefined ? {} : { before }) });
+}
+
 async function putRecord(host: Host, options: ServiceOptions, record: ProcessRecord): Promise<void> {
   await host.fs.makeDirectory(options.records, ownership(root, "0700"));
   await host.fs.write(recordPath(options), `${JSON.stringify(record)}\n`, ownership(root, "0600"));
@@ -123,7 +133,7 @@ export function service(options: ServiceOptions): Resource {
     observe: (host) => observeService(host, options),
     apply: async (host) => {
       const readings = await readAll(host, options.inputs);
-      await putRecord(host, options, ourRestart);
+      await markRestart(host, options);
       await restartUnit(host, unit);
       const status = await showUnit(host, unit);
       if (status.mainPid !== 0) return await writeRecord(host, options, status, readings);

@@ -34,6 +34,7 @@ const hooks = [
   "install",
   ...["broken", "changed", "created", "departed", "joined"].map((event) => `juju-info-relation-${event}`),
   "leader-elected",
+  ...["broken", "changed", "created", "departed", "joined"].map((event) => `peers-relation-${event}`),
   "remove",
   "secret-changed",
   "start",
@@ -106,15 +107,18 @@ describe("the stub behind every hook", () => {
     );
   });
 
-  test.each(["stop", "remove", "juju-info-relation-departed", "juju-info-relation-broken"])(
-    "asks for nothing in %s",
-    async (hook) => {
-      await writeProgram("tools/config-get", recorder);
-      await runHook(`hooks/${hook}`, { JUJU_DISPATCH_PATH: `hooks/${hook}` });
-      expect((await called("bin/node"))?.slice(3)).toEqual(["./dist/main.cjs", "hook"]);
-      expect(await called("tools/config-get")).toBeUndefined();
-    },
-  );
+  test.each([
+    "stop",
+    "remove",
+    "juju-info-relation-departed",
+    "juju-info-relation-broken",
+    "peers-relation-changed",
+  ])("asks for nothing in %s", async (hook) => {
+    await writeProgram("tools/config-get", recorder);
+    await runHook(`hooks/${hook}`, { JUJU_DISPATCH_PATH: `hooks/${hook}` });
+    expect((await called("bin/node"))?.slice(3)).toEqual(["./dist/main.cjs", "hook"]);
+    expect(await called("tools/config-get")).toBeUndefined();
+  });
 
   const actions = ["verify", "restart-services", "rollback", "show-effective-config", "heal-log"];
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { applicationStatus } from "../../src/juju/application-status.ts";
+import { applicationStatus, withNote } from "../../src/juju/application-status.ts";
 
 const ready = { status: "active", message: "Unit is ready" };
 const blocked = { status: "blocked", message: "disk full; next: free space" };
@@ -50,4 +50,12 @@ test("its message fits 100 columns with a unit's name before it", () => {
   const message = "x".repeat(100);
   const status = applicationStatus({ "app/0": { status: "blocked", message }, "app/1": ready });
   expect(status?.message).toHaveLength(100);
+});
+
+test("it says what the leader notes of all units, unless something is wrong with one of them", () => {
+  const note = "app/1 has driver 1.3.0, the others 1.4.0";
+  expect(withNote(ready as never, note)).toEqual({ status: "active", message: note });
+  expect(withNote(blocked as never, note)).toEqual(blocked);
+  expect(withNote(ready as never, undefined)).toEqual(ready);
+  expect(withNote(undefined, note)).toBeUndefined();
 });

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { peerTexts } from "../../src/juju/peer-data.ts";
 import { longestTurnMs } from "../../src/juju/roll.ts";
+import { lastSignature } from "../../src/juju/signer.ts";
 import type { Bag } from "../support/juju/agent-state.ts";
 import { type MemoryUnit, memoryUnits } from "../support/juju/memory-units.ts";
 
@@ -170,6 +171,13 @@ describe("three units", () => {
     expect(application.message).toBe("magnum-capi-helm/2 has driver 1.3.0, the others 1.4.0");
     expect(two.status()).toBe(ready);
   });
+});
+
+test("one unit alone restarts at once, keeps no turn, and its hooks are quiet while it is on probation", async () => {
+  const { leader } = await memoryUnits(1);
+  await leader.runHook("config-changed");
+  expect([leader.status(), wants(leader)]).toEqual([ready, false]);
+  expect(await lastSignature(leader.host)).toMatchObject({ inLine: true, peers: "read" });
 });
 
 test("no digest of a kubeconfig is told without the leader's salt, and none that is the same elsewhere", async () => {

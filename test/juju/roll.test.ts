@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { mixOf } from "../../src/juju/mix.ts";
 import { readPeer, readRoll, rollTexts, unitNames } from "../../src/juju/peer-data.ts";
 import { closedTurn, decide, longestTurnMs } from "../../src/juju/roll.ts";
+import { newsOf, noteOf } from "../../src/juju/roll-news.ts";
 
 const [a, b, c] = ["a".repeat(16), "b".repeat(16), "c".repeat(16)] as const;
 const now = 1_000_000_000;
@@ -193,5 +194,24 @@ describe("a mix of units", () => {
       { driver: i < 31 ? "1.4.0" : "1.3.0" },
     ]);
     expect(mixOf(Object.fromEntries(many))?.length).toBeLessThanOrEqual(100);
+  });
+});
+
+describe("a leader's news", () => {
+  test("are whose turn it is, who failed and who was passed over, each once", () => {
+    const now = { turn: turn("x/1", b), stopped: "x/2", passed: { "x/0": a } };
+    expect(newsOf({ before: {}, now, units: {} })).toEqual([
+      ["WARNING", "x/0 did not use its turn to restart: passed over"],
+      ["WARNING", "x/2 failed: no other unit restarts until it is well"],
+      ["INFO", "turn to restart: x/1"],
+    ]);
+    expect(newsOf({ before: now, now, units: {} })).toEqual([]);
+  });
+
+  test("note a unit that was passed over, and before it one that differs", () => {
+    const now = { passed: { "x/0": a } };
+    expect(noteOf({ before: {}, now, units: {} })).toBe("x/0 did not use its turn to restart");
+    const units = { "x/0": { driver: "1.4.0" }, "x/1": { driver: "1.3.0" } };
+    expect(noteOf({ before: {}, now, units })).toBe("x/1 has driver 1.3.0, the others 1.4.0");
   });
 });

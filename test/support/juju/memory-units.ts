@@ -22,7 +22,7 @@ const app = "magnum-capi-helm";
 const secret = "d0bsnaj8mtb47d5kqv0g";
 
 /** The hook commands that a hook called, by name, in the order in which they ended; none where it was quiet. */
-export type Calls = readonly string[];
+type Calls = readonly string[];
 
 type Machine = Awaited<ReturnType<typeof conductorMachine>>;
 
