@@ -242,13 +242,13 @@ export function refusalTests(recipe: RecipeName): void {
     });
 
     const bytes = (length: number) => Buffer.from(Array.from({ length }, (_, i) => (i * 7919) % 251));
-    const bomb = () => gzipSync(Buffer.alloc(5_000_000));
+    const packed = () => gzipSync(bytes(5_000_000));
     it.each<[name: string, kind: string, content: () => Buffer, reason: string]>([
       ["driver-wheel", "binary, of 5 MB", () => bytes(5_000_000), "it is no zip archive, or cut off"],
       ["driver-wheel", "cut off", () => Buffer.from("PK\u0003\u0004"), "it is no zip archive, or cut off"],
       ["helm", "binary, of 5 MB", () => bytes(5_000_000), "it can't be unpacked: "],
-      ["helm", "cut off", () => bomb().subarray(0, 3_000), "it can't be unpacked: "],
-      ["helm", "no archive once unpacked", bomb, "it can't be unpacked: "],
+      ["helm", "cut off", () => packed().subarray(0, 3_000), "it can't be unpacked: "],
+      ["helm", "no archive once unpacked", packed, "it can't be unpacked: "],
     ])(
       "a resource %s that is %s is refused, and an empty one ends that",
       async (name, _, content, reason) => {
