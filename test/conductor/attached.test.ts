@@ -14,6 +14,7 @@ import { architecture, conductorMachine, wish } from "../support/machine/conduct
 import { helmArchive } from "../support/machine/fake-helm.ts";
 import { restarts } from "../support/machine/fake-systemd.ts";
 import { listing } from "../support/machine/listing.ts";
+import { reported } from "../support/reported.ts";
 import { driverWheel } from "../support/wheels.ts";
 
 // Room for a machine that is busy with the tests of the rig.
@@ -42,12 +43,6 @@ const withFiles = (attached: Attachments, options: Readonly<Record<string, unkno
   ...wish({ "helm-url": "http://nowhere/helm", "helm-sha256": "", ...options }),
   attached,
 });
-
-async function reported(work: Promise<Ending | undefined>): Promise<Reported> {
-  const ending = await work;
-  if (ending?.end !== "report") throw new Error(`no report: ${JSON.stringify(ending)}`);
-  return ending;
-}
 
 async function done(work: Promise<Ending | undefined>): Promise<Reported> {
   const ending = await reported(work);

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { renderHold } from "../../src/cli/render.ts";
-import { apply, type Ending, healLast, lastWish, type Reported } from "../../src/conductor/graft.ts";
+import { apply, healLast, lastWish } from "../../src/conductor/graft.ts";
 import { readHealRecords } from "../../src/conductor/heal-log.ts";
 import { readHold, showHold } from "../../src/conductor/hold.ts";
 import { paths } from "../../src/conductor/paths.ts";
@@ -13,6 +13,7 @@ import { conductorMachine, wish } from "../support/machine/conductor-machine.ts"
 import { restarts } from "../support/machine/fake-systemd.ts";
 import { dyingHost, fullHost } from "../support/machine/faulty-host.ts";
 import { listing } from "../support/machine/listing.ts";
+import { reported } from "../support/reported.ts";
 
 // Room for a machine that is busy with the tests of the rig.
 vi.setConfig({ testTimeout: 60_000 });
@@ -20,12 +21,6 @@ vi.setConfig({ testTimeout: 60_000 });
 const live = ["/etc", "/usr/local"];
 const root = { mode: "0644", uid: 0, gid: 0 };
 const older = wish({ "driver-version": "1.3.0" });
-
-async function reported(work: Promise<Ending | undefined>): Promise<Reported> {
-  const ending = await work;
-  if (ending?.end !== "report") throw new Error(`no report: ${JSON.stringify(ending)}`);
-  return ending;
-}
 
 async function grafted(first = wish(), options: Parameters<typeof conductorMachine>[0] = {}) {
   const machine = await conductorMachine(options);

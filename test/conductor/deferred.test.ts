@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { apply, type Ending, healLast, plan, type Reported } from "../../src/conductor/graft.ts";
+import { apply, healLast, plan, type Reported } from "../../src/conductor/graft.ts";
 import { readHealRecords } from "../../src/conductor/heal-log.ts";
 import { writeHold } from "../../src/conductor/hold.ts";
 import { paths } from "../../src/conductor/paths.ts";
@@ -14,6 +14,7 @@ import { conductorMachine, wish } from "../support/machine/conductor-machine.ts"
 import { restarts } from "../support/machine/fake-systemd.ts";
 import { fullHost } from "../support/machine/faulty-host.ts";
 import { listing } from "../support/machine/listing.ts";
+import { reported } from "../support/reported.ts";
 
 // Room for a machine that is busy with the tests of the rig.
 vi.setConfig({ testTimeout: 60_000 });
@@ -25,12 +26,6 @@ const note = {
   message: "restart deferred: magnum-conductor, magnum-api; next: run the action restart-services",
 };
 const ready = { status: "active", message: "Unit is ready" };
-
-async function reported(work: Promise<Ending | undefined>): Promise<Reported> {
-  const ending = await work;
-  if (ending?.end !== "report") throw new Error(`no report: ${JSON.stringify(ending)}`);
-  return ending;
-}
 
 async function grafted(first = wish()) {
   const machine = await conductorMachine();

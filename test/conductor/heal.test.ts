@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { apply, type Ending, healLast, lastWish, type Reported } from "../../src/conductor/graft.ts";
+import { apply, healLast, lastWish } from "../../src/conductor/graft.ts";
 import { readHealRecords } from "../../src/conductor/heal-log.ts";
 import { paths } from "../../src/conductor/paths.ts";
 import { type Host, readText } from "../../src/host/host.ts";
@@ -10,17 +10,12 @@ import { conductorMachine, wish } from "../support/machine/conductor-machine.ts"
 import { restarts } from "../support/machine/fake-systemd.ts";
 import { fullHost } from "../support/machine/faulty-host.ts";
 import { listing } from "../support/machine/listing.ts";
+import { reported } from "../support/reported.ts";
 
 // Room for a machine that is busy with the tests of the rig.
 vi.setConfig({ testTimeout: 60_000 });
 
 const secretFile = { mode: "0600", uid: 111, gid: 112 };
-
-async function reported(work: Promise<Ending | undefined>): Promise<Reported> {
-  const ending = await work;
-  if (ending?.end !== "report") throw new Error(`no report: ${JSON.stringify(ending)}`);
-  return ending;
-}
 
 async function grafted(wanted = wish()) {
   const machine = await conductorMachine();

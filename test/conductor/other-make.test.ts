@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { findConductor } from "../../src/conductor/conductor.ts";
-import { apply, type Ending, healLast, type Reported, undo } from "../../src/conductor/graft.ts";
+import { apply, healLast, undo } from "../../src/conductor/graft.ts";
 import { paths } from "../../src/conductor/paths.ts";
 import { restartServices } from "../../src/conductor/restart.ts";
 import { committedWish } from "../../src/conductor/wish.ts";
@@ -9,6 +9,7 @@ import { statusFor } from "../../src/juju/status.ts";
 import { inLine } from "../../src/reconcile/report.ts";
 import { conductorMachine, wish } from "../support/machine/conductor-machine.ts";
 import { restarts, runningService } from "../support/machine/fake-systemd.ts";
+import { reported } from "../support/reported.ts";
 
 // Room for a machine that is busy with the tests of the rig.
 vi.setConfig({ testTimeout: 60_000 });
@@ -16,12 +17,6 @@ vi.setConfig({ testTimeout: 60_000 });
 const owner = { mode: "0444", uid: 0, gid: 0 };
 const folder = { mode: "0755", uid: 0, gid: 0 };
 const ready = { status: "active", message: "Unit is ready" };
-
-async function reported(work: Promise<Ending | undefined>): Promise<Reported> {
-  const ending = await work;
-  if (ending?.end !== "report") throw new Error(`no report: ${JSON.stringify(ending)}`);
-  return ending;
-}
 
 interface FakeProcess {
   readonly pid: number;

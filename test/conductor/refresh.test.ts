@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { apply, type Ending, healLast, type Reported } from "../../src/conductor/graft.ts";
+import { apply, healLast } from "../../src/conductor/graft.ts";
 import { paths } from "../../src/conductor/paths.ts";
 import { committedWish, previousWish } from "../../src/conductor/wish.ts";
 import { type Host, readText } from "../../src/host/host.ts";
@@ -8,15 +8,10 @@ import { kubeconfigText } from "../support/kubeconfigs.ts";
 import { conductorMachine, wish } from "../support/machine/conductor-machine.ts";
 import { restarts } from "../support/machine/fake-systemd.ts";
 import { listing } from "../support/machine/listing.ts";
+import { reported } from "../support/reported.ts";
 
 const rootOnly = { mode: "0600", uid: 0, gid: 0 };
 const readable = { mode: "0644", uid: 0, gid: 0 };
-
-async function reported(work: Promise<Ending>): Promise<Reported> {
-  const ending = await work;
-  if (ending.end !== "report") throw new Error(`no report: ${JSON.stringify(ending)}`);
-  return ending;
-}
 
 async function grafted() {
   const machine = await conductorMachine();

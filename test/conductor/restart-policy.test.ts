@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { apply, type Ending, healLast, plan, type Reported, undo } from "../../src/conductor/graft.ts";
+import { apply, healLast, plan, undo } from "../../src/conductor/graft.ts";
 import { paths } from "../../src/conductor/paths.ts";
 import { restartServices } from "../../src/conductor/restart.ts";
 import { watched } from "../../src/conductor/watched.ts";
@@ -12,6 +12,7 @@ import { statusFor } from "../../src/juju/status.ts";
 import { inLine } from "../../src/reconcile/report.ts";
 import { conductorMachine, wish } from "../support/machine/conductor-machine.ts";
 import { restarts } from "../support/machine/fake-systemd.ts";
+import { reported } from "../support/reported.ts";
 
 // Room for a machine that is busy with the tests of the rig.
 vi.setConfig({ testTimeout: 60_000 });
@@ -20,12 +21,6 @@ const ca = readFileSync(join(import.meta.dirname, "../fixtures/ca/ca.pem"), "utf
 const program = "/usr/sbin/policy-rc.d";
 const ready = { status: "active", message: "Unit is ready" };
 const newChart = wish({ "chart-version": "0.26.0" });
-
-async function reported(work: Promise<Ending | undefined>): Promise<Reported> {
-  const ending = await work;
-  if (ending?.end !== "report") throw new Error(`no report: ${JSON.stringify(ending)}`);
-  return ending;
-}
 
 /** A machine with a policy whose answers tests set: exit codes by `NAME ACTION`, 0 unless set. */
 async function underPolicy(answers: Record<string, number>, { grafted = true } = {}) {

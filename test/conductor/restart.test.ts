@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { apply, type Ending, healLast, type Reported } from "../../src/conductor/graft.ts";
+import { apply, healLast } from "../../src/conductor/graft.ts";
 import { paths } from "../../src/conductor/paths.ts";
 import { restartServices } from "../../src/conductor/restart.ts";
 import { rollback } from "../../src/conductor/rollback.ts";
@@ -10,6 +10,7 @@ import { statusFor } from "../../src/juju/status.ts";
 import { inLine } from "../../src/reconcile/report.ts";
 import { conductorMachine, wish } from "../support/machine/conductor-machine.ts";
 import { restarts } from "../support/machine/fake-systemd.ts";
+import { reported } from "../support/reported.ts";
 
 // Room for a machine that is busy with the tests of the rig.
 vi.setConfig({ testTimeout: 60_000 });
@@ -18,12 +19,6 @@ const both = ["magnum-conductor", "magnum-api"];
 const newChart = wish({ "enable-auto-restarts": false, "chart-version": "0.26.0" });
 const ready = { status: "active", message: "Unit is ready" };
 const deferredOnly = { deferredOnly: true };
-
-async function reported(work: Promise<Ending | undefined>): Promise<Reported> {
-  const ending = await work;
-  if (ending?.end !== "report") throw new Error(`no report: ${JSON.stringify(ending)}`);
-  return ending;
-}
 
 /** A machine whose services run with something older than what is in force. */
 async function deferred() {

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { apply, type Ending, healLast, type Reported, undo } from "../../src/conductor/graft.ts";
+import { apply, healLast, undo } from "../../src/conductor/graft.ts";
 import { readHealRecords } from "../../src/conductor/heal-log.ts";
 import { readHold } from "../../src/conductor/hold.ts";
 import { paths } from "../../src/conductor/paths.ts";
@@ -11,18 +11,13 @@ import { inLine } from "../../src/reconcile/report.ts";
 import { conductorMachine, wish } from "../support/machine/conductor-machine.ts";
 import { restarts } from "../support/machine/fake-systemd.ts";
 import { listing } from "../support/machine/listing.ts";
+import { reported } from "../support/reported.ts";
 
 // Room for a machine that is busy with the tests of the rig.
 vi.setConfig({ testTimeout: 60_000 });
 
 const older = wish({ "chart-version": "0.20.0" });
 const newer = wish({ "chart-version": "0.26.0" });
-
-async function reported(work: Promise<Ending | undefined>): Promise<Reported> {
-  const ending = await work;
-  if (ending?.end !== "report") throw new Error(`no report: ${JSON.stringify(ending)}`);
-  return ending;
-}
 
 async function grafted(...wishes: readonly ReturnType<typeof wish>[]) {
   const machine = await conductorMachine();

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { interruptedChange } from "../../src/conductor/change.ts";
-import { apply, type Ending, type Reported } from "../../src/conductor/graft.ts";
+import { apply } from "../../src/conductor/graft.ts";
 import { paths } from "../../src/conductor/paths.ts";
 import { committedWish } from "../../src/conductor/wish.ts";
 import { readText } from "../../src/host/host.ts";
@@ -10,6 +10,7 @@ import { conductorMachine, wish } from "../support/machine/conductor-machine.ts"
 import { restarts } from "../support/machine/fake-systemd.ts";
 import { dyingHost } from "../support/machine/faulty-host.ts";
 import { listing } from "../support/machine/listing.ts";
+import { reported } from "../support/reported.ts";
 
 // Room for a machine that is busy with the tests of the rig.
 vi.setConfig({ testTimeout: 60_000 });
@@ -18,12 +19,6 @@ const turn = { reason: "waiting for its turn to restart (magnum-capi-helm/0 rest
 const waiting = { status: "waiting", message: turn.reason };
 const ready = { status: "active", message: "Unit is ready" };
 const newer = wish({ "chart-version": "0.26.0" });
-
-async function reported(work: Promise<Ending>): Promise<Reported> {
-  const ending = await work;
-  if (ending.end !== "report") throw new Error(`no report: ${JSON.stringify(ending)}`);
-  return ending;
-}
 
 async function grafted() {
   const machine = await conductorMachine();
