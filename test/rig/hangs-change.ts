@@ -20,7 +20,9 @@ if sys.argv[1] == "install":
     time.sleep(1000)
 PYTHON`;
 
-const short = "workMs: 45e3, wholeMs: 12e4";
+// Room for what comes before pip, on a machine that is busy with other conductors.
+const short = "workMs: 12e4, wholeMs: 24e4";
+const patient = { timeout: 900_000 };
 
 /** All that a change must leave as it was: but that it is held. */
 async function belongings({ conductor }: Site): Promise<string> {
@@ -46,57 +48,65 @@ export function hangingChangesTests(recipe: RecipeName): void {
     });
     afterAll(() => site?.down());
 
-    it("a pip that ignores signals is cut off when the hook's time is over, and the unit is as before", async () => {
-      await sh(site.conductor, hangingPip);
-      const was = await starts(site.conductor);
-      const { code, ms } = await site.unit.configure({ "driver-version": "1.3.0" });
-      await sh(site.conductor, `mv /root/pip-main ${pip}`);
-      expect([code, await site.unit.status()]).toEqual([
-        0,
-        {
-          status: "blocked",
-          message: expect.stringMatching(
-            /^reverted, .*python3 -m pip install took \d+ s; next: run the action apply$/,
-          ),
-        },
-      ]);
-      expect(ms).toBeLessThan(120_000);
-      expect(await belongings(site)).toBe(before);
-      expect(await starts(site.conductor)).toEqual(was);
-      expect(await sh(site.conductor, `pgrep -f '[s]leep 1000' || echo none; ${isThere}`)).toBe(
-        "none\ngone\n",
-      );
-      await site.unit.configure({ "driver-version": undefined });
-      expect(await site.unit.status()).toEqual(ready);
-    });
+    it(
+      "a pip that ignores signals is cut off when the hook's time is over, and the unit is as before",
+      patient,
+      async () => {
+        await sh(site.conductor, hangingPip);
+        const was = await starts(site.conductor);
+        const { code, ms } = await site.unit.configure({ "driver-version": "1.3.0" });
+        await sh(site.conductor, `mv /root/pip-main ${pip}`);
+        expect([code, await site.unit.status()]).toEqual([
+          0,
+          {
+            status: "blocked",
+            message: expect.stringMatching(
+              /^reverted, .*python3 -m pip install took \d+ s; next: run the action apply$/,
+            ),
+          },
+        ]);
+        expect(ms).toBeLessThan(240_000);
+        expect(await belongings(site)).toBe(before);
+        expect(await starts(site.conductor)).toEqual(was);
+        expect(await sh(site.conductor, `pgrep -f '[s]leep 1000' || echo none; ${isThere}`)).toBe(
+          "none\ngone\n",
+        );
+        await site.unit.configure({ "driver-version": undefined });
+        expect(await site.unit.status()).toEqual(ready);
+      },
+    );
 
-    it("a conductor that does not come up is in the status, and taken back once it can", async () => {
-      hurry(site, [[short, "workMs: 24e4, wholeMs: 48e4"]]);
-      await sh(
-        site.conductor,
-        `mkdir -p ${folder} && printf '[Service]\\nExecStartPre=/bin/sleep 1000\\nTimeoutStartSec=infinity\\n' >${folder}/hang.conf
+    it(
+      "a conductor that does not come up is in the status, and taken back once it can",
+      patient,
+      async () => {
+        hurry(site, [[short, "workMs: 24e4, wholeMs: 48e4"]]);
+        await sh(
+          site.conductor,
+          `mkdir -p ${folder} && printf '[Service]\\nExecStartPre=/bin/sleep 1000\\nTimeoutStartSec=infinity\\n' >${folder}/hang.conf
         systemctl daemon-reload`,
-      );
-      const { code, ms } = await site.unit.configure({ "chart-version": "0.24.1" });
-      expect([code, await site.unit.status()]).toEqual([
-        0,
-        {
-          status: "blocked",
-          message:
-            "reverted, magnum-conductor: could not be restarted; next: journalctl -u magnum-conductor -n 50",
-        },
-      ]);
-      expect(ms).toBeLessThan(180_000);
-      const log = (await site.unit.log()).map(({ message }) => message).join("\n");
-      expect(log).toContain("magnum-conductor could not be restarted: no end after 100 s");
-      expect(await sh(site.conductor, isThere)).toBe("there\n");
-      await sh(site.conductor, `rm ${folder}/hang.conf; systemctl daemon-reload`);
-      await site.unit.runHook("update-status");
-      expect((await site.unit.status()).message).toMatch(/^reverted, .*could not be restarted/);
-      expect(await belongings(site)).toBe(before);
-      expect(await sh(site.conductor, isThere)).toBe("gone\n");
-      await site.unit.configure({ "chart-version": undefined });
-      expect(await site.unit.status()).toEqual(ready);
-    });
+        );
+        const { code, ms } = await site.unit.configure({ "chart-version": "0.24.1" });
+        expect([code, await site.unit.status()]).toEqual([
+          0,
+          {
+            status: "blocked",
+            message:
+              "reverted, magnum-conductor: could not be restarted; next: journalctl -u magnum-conductor -n 50",
+          },
+        ]);
+        expect(ms).toBeLessThan(480_000);
+        const log = (await site.unit.log()).map(({ message }) => message).join("\n");
+        expect(log).toContain("magnum-conductor could not be restarted: no end after 100 s");
+        expect(await sh(site.conductor, isThere)).toBe("there\n");
+        await sh(site.conductor, `rm ${folder}/hang.conf; systemctl daemon-reload`);
+        await site.unit.runHook("update-status");
+        expect((await site.unit.status()).message).toMatch(/^reverted, .*could not be restarted/);
+        expect(await belongings(site)).toBe(before);
+        expect(await sh(site.conductor, isThere)).toBe("gone\n");
+        await site.unit.configure({ "chart-version": undefined });
+        expect(await site.unit.status()).toEqual(ready);
+      },
+    );
   });
 }
