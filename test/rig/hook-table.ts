@@ -7,11 +7,11 @@ import { describeRig } from "./describe-rig.ts";
 import { forgetRepairs, inventory, mainPids, sh, starts } from "./look.ts";
 import { makeSite, type Site } from "./site.ts";
 
-/** Hooks that take the graft back: they come last, on a unit that is thrown away. */
-const ending = ["stop", "remove"];
+/** The hooks of a unit that goes, two of which take the graft back: they come last, on a unit that is thrown away. */
+const ending = ["peers-relation-broken", "stop", "remove"];
 
-/** Hooks in which a unit only lets a relation go. */
-const leaving = /-relation-(departed|broken)$/;
+/** Hooks in which a unit only lets a relation go, or hears of other units: they look at nothing here. */
+const idle = /-relation-(departed|broken)$|^peers-/;
 
 const app = "magnum-capi-helm";
 const dropIn = "/etc/magnum/magnum.conf.d/00-capi-helm.conf";
@@ -87,7 +87,7 @@ function hooksOf(charm: string): readonly string[] {
   const names = readdirSync(join(charm, "hooks")).filter((name) => name !== "stub" && !ending.includes(name));
   const rank = (name: string) => {
     const at = lifeOfRelation.findIndex((event) => name.endsWith(`-relation-${event}`));
-    return leaving.test(name) ? 10 + at : at === -1 ? 5 : at;
+    return at > 2 ? 10 + at : at === -1 ? 5 : at;
   };
   return names.toSorted((one, other) => rank(one) - rank(other));
 }
@@ -146,14 +146,14 @@ export function hookTableTests(recipe: RecipeName): void {
       await does(state.enter);
       const before = await facts();
       for (const name of hooks.filter((it) => state.only?.includes(it) ?? true)) {
-        const isLeaving = leaving.test(name);
-        if (state.again !== undefined && !isLeaving) {
+        const isIdle = idle.test(name);
+        if (state.again !== undefined && !isIdle) {
           // The fuse would have the second repair of a thing wait for seconds.
           await forgetRepairs(site.conductor);
           await does(state.again);
         }
         const { code } = await site.unit.runHook(name);
-        const status = isLeaving ? await site.unit.status() : state.told(site);
+        const status = isIdle ? await site.unit.status() : state.told(site);
         expect([name, code, await site.unit.status()]).toEqual([name, 0, status]);
         expect([name, await facts()]).toEqual([name, before]);
       }
