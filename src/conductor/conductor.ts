@@ -111,8 +111,18 @@ export function isRunnable({ mode }: FileStat): boolean {
 export async function findConductor(host: Host): Promise<Conductor | NoConductor> {
   const found = await packagedConductor(host);
   const isAtWork = !("missing" in found) && (await showUnit(host, services.conductor)).mainPid !== 0;
-  const instead = isAtWork ? undefined : await otherConductor(host);
+  const instead = isAtWork ? undefined : await insteadOf(host, found);
   return instead === undefined ? found : { missing: `the conductor runs as ${instead}`, instead };
+}
+
+/** A machine that has no conductor may have no systemd to ask either. */
+async function insteadOf(host: Host, found: Conductor | NoConductor): Promise<string | undefined> {
+  try {
+    return await otherConductor(host);
+  } catch (error) {
+    if ("missing" in found && error instanceof HostFault) return undefined;
+    throw error;
+  }
 }
 
 async function packagedConductor(host: Host): Promise<Conductor | NoConductor> {

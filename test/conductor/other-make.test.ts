@@ -209,6 +209,18 @@ describe("a conductor in a service of another name", () => {
     },
   );
 
+  test("is not asked of a systemd that does not run, where a container of this machine has one", async () => {
+    const { host } = await withConductor("not-found");
+    await host.fs.remove(paths.conductorInit);
+    const run: Host["run"] = async (argv, options) =>
+      argv[0] === "systemctl"
+        ? { ok: false, code: 1, stdout: "", stderr: "not booted with systemd", timedOut: false }
+        : await host.run(argv, options);
+    expect(await findConductor({ ...host, run })).toEqual({
+      missing: "/etc/init.d/magnum-conductor is not there",
+    });
+  });
+
   test("is not a check of another service that looks for it", async () => {
     const { host } = await withConductor("loaded");
     await host.fs.write("/proc/400/cmdline", "/usr/bin/pgrep\0magnum-conductor\0", owner);

@@ -244,11 +244,11 @@ export function refusalTests(recipe: RecipeName): void {
     const bytes = (length: number) => Buffer.from(Array.from({ length }, (_, i) => (i * 7919) % 251));
     const packed = () => gzipSync(bytes(5_000_000));
     it.each<[name: string, kind: string, content: () => Buffer, reason: string]>([
-      ["driver-wheel", "binary, of 5 MB", () => bytes(5_000_000), "it is no zip archive, or cut off"],
-      ["driver-wheel", "cut off", () => Buffer.from("PK\u0003\u0004"), "it is no zip archive, or cut off"],
-      ["helm", "binary, of 5 MB", () => bytes(5_000_000), "it can't be unpacked: "],
-      ["helm", "cut off", () => packed().subarray(0, 3_000), "it can't be unpacked: "],
-      ["helm", "no archive once unpacked", packed, "it can't be unpacked: "],
+      ["driver-wheel", "binary, of 5 MB", () => bytes(5_000_000), "no zip archive (or cut off)"],
+      ["driver-wheel", "cut off", () => Buffer.from("PK\u0003\u0004"), "no zip archive (or cut off)"],
+      ["helm", "binary, of 5 MB", () => bytes(5_000_000), "can't be unpacked ("],
+      ["helm", "cut off", () => packed().subarray(0, 3_000), "can't be unpacked ("],
+      ["helm", "no archive once unpacked", packed, "can't be unpacked ("],
     ])(
       "a resource %s that is %s is refused, and an empty one ends that",
       async (name, _, content, reason) => {
@@ -258,7 +258,7 @@ export function refusalTests(recipe: RecipeName): void {
         // The status may have no room for the reason beside the command; the log has it in any case.
         expect(await refused()).toContain(`; next: juju attach-resource magnum-capi-helm ${name}=FILE`);
         const told = (await site.unit.log()).slice(logged).map(({ message }) => message);
-        expect(told.join("\n")).toContain(`resource ${name}: ${reason}`);
+        expect(told.join("\n")).toContain(`${name}: ${reason}`);
         await site.unit.attachResource(name, "");
         expect((await site.unit.status()).status).toBe("active");
       },
