@@ -75,7 +75,7 @@ const states: readonly State[] = [
     title: "whose principal is paused",
     enter: pause,
     told: () => paused,
-    only: ["start", "config-changed", "juju-info-relation-changed", "leader-elected", "update-status"],
+    only: ["start", "config-changed", "juju-info-relation-created", "leader-elected", "update-status"],
     leave: "true",
   },
   {
