@@ -1,5 +1,6 @@
 import { hookCommand } from "./hook-command.ts";
 import { columns, cut } from "./message.ts";
+import { byNumber } from "./roll.ts";
 import { type UnitStatus, wellMessage } from "./status.ts";
 
 /** Juju's own order, worst first; what is not in it says nothing of the charm. */
@@ -25,7 +26,7 @@ function rankOf(seen: Seen): number {
  * @returns `undefined` where no unit has a status that can be set
  */
 export function applicationStatus(units: Readonly<Record<string, Seen>>): UnitStatus | undefined {
-  const all = Object.entries(units).toSorted(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
+  const all = Object.entries(units).toSorted(([a], [b]) => byNumber(a, b));
   const [worst] = all.toSorted(([, a], [, b]) => rankOf(a) - rankOf(b));
   if (worst === undefined) return undefined;
   const [name, { status, message }] = worst;

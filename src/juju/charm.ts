@@ -11,7 +11,7 @@ import { tellAmongPeers } from "./roll-news.ts";
 import { isLate, type SecretTrouble, uriTrouble } from "./secret.ts";
 import { lastOrigin, type Origin, signer } from "./signer.ts";
 import { statusFor, troubleStatus, type UnitStatus } from "./status.ts";
-import { appName, lateOptions, thisUnit, wishOf } from "./wanted.ts";
+import { appName, hookName, lateOptions, thisUnit, wishOf } from "./wanted.ts";
 
 /** How a run through Juju is asked for. */
 interface RunOptions {
@@ -103,10 +103,6 @@ export function reconcileUnit(host: Host, asked: Asked, options: RunOptions): Pr
 /** Every hook but stop and remove: the unit is brought in line with the options, and its status says how that went. */
 export async function reconcileHook(host: Host, asked: Asked): Promise<void> {
   await reconcileUnit(host, asked, { trigger: `hook ${hookName()}` });
-}
-
-function hookName(): string {
-  return process.env["JUJU_DISPATCH_PATH"]?.split("/").at(-1) ?? "";
 }
 
 /** The hook that the watch asks Juju to run: the unit is brought back to what it was last asked for. */

@@ -1,6 +1,6 @@
 import { columns, cut } from "./message.ts";
 import type { PeerData } from "./peer-data.ts";
-import type { Units } from "./roll.ts";
+import { byNumber, type Units } from "./roll.ts";
 
 type Told = "driver" | "config" | "kubeconfig";
 
@@ -26,7 +26,7 @@ function counted(units: readonly (readonly [string, PeerData])[], key: Told): re
  */
 export function mixOf(units: Units): string | undefined {
   if (Object.values(units).some(({ wants }) => wants !== undefined)) return undefined;
-  const all = Object.entries(units).toSorted(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
+  const all = Object.entries(units).toSorted(([a], [b]) => byNumber(a, b));
   for (const key of ["driver", "config", "kubeconfig"] as const) {
     const [usual, other] = counted(all, key);
     if (usual === undefined || other === undefined) continue;

@@ -15,6 +15,7 @@ import {
 } from "./peer-relation.ts";
 import { closedTurn, decide, type Units } from "./roll.ts";
 import { markPeers } from "./signer.ts";
+import { hookName } from "./wanted.ts";
 
 /** What a run knows of the other units, from its start to what it tells them at its end. */
 export interface Peers {
@@ -39,10 +40,6 @@ export interface RollNews {
 
 const newId = () => randomBytes(8).toString("hex");
 const newSalt = () => randomBytes(16).toString("hex");
-
-function hookName(): string {
-  return process.env["JUJU_DISPATCH_PATH"]?.replace("hooks/", "") ?? "";
-}
 
 /** A unit that was passed over asks anew. */
 function requestOf({ own, roll, unit }: PeerRelation): Pick<Request, "id" | "isTold"> {

@@ -7,7 +7,8 @@ export type Units = Readonly<Record<string, PeerData>>;
 /** How long a turn may last before it is passed over: a hook may run for ten minutes, and wait as long for another's. */
 export const longestTurnMs = 20 * 60_000;
 
-function byNumber(a: string, b: string): number {
+/** The order of units: 2 before 10. */
+export function byNumber(a: string, b: string): number {
   return a.localeCompare(b, "en", { numeric: true });
 }
 

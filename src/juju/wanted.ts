@@ -18,6 +18,11 @@ export const lateOptions: SecretTrouble = {
   remedy: "is the controller up?",
 };
 
+/** The hook or action that runs, without its folder; "" outside of one. */
+export function hookName(): string {
+  return process.env["JUJU_DISPATCH_PATH"]?.split("/").at(-1) ?? "";
+}
+
 /** The application that the hook runs for. */
 export function appName(): string {
   return process.env["JUJU_UNIT_NAME"]?.split("/")[0] ?? "magnum-capi-helm";
