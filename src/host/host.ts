@@ -89,6 +89,61 @@ export interface DownloadLimits {
   readonly proxies?: Proxies;
 }
 
+/** A server to be asked over HTTPS, and what it takes to trust it and to be known by it. */
+export interface HttpsServer {
+  /** Its origin, `https://10.0.0.5:6443`; a path of it stands before the path of every request. */
+  readonly url: URL;
+  /** Certificates of the authorities that vouch for it, in PEM; without any, the machine's own and the public ones. */
+  readonly ca?: string;
+  /** What the client shows of itself, in PEM. */
+  readonly certificate?: { readonly cert: string; readonly key: string };
+  /** Proxies to go through; without them it is reached directly. */
+  readonly proxies?: Proxies;
+}
+
+/** One request of it. */
+export interface HttpsRequest {
+  readonly method: "GET" | "POST";
+  /** Path and query, `/version`. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Milliseconds for all of it, connection included. */
+  readonly timeoutMs: number;
+  /** The most of an answer, in bytes. */
+  readonly maxBytes: number;
+}
+
+/**
+ * What became of a request: an answer, whatever its status; or how far it came. `name`: the server's name has no
+ * address; `tcp`: nobody takes the connection; `proxy`: the proxy refuses; `tls`: no agreement, or no trust; `http`:
+ * what follows is no HTTP, ends early, takes too long or is too much.
+ */
+export type HttpsResult =
+  | {
+      readonly ok: true;
+      readonly status: number;
+      /** Names in lower case. */
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: string;
+    }
+  | {
+      readonly ok: false;
+      readonly phase: "name" | "tcp" | "proxy" | "tls" | "http";
+      /** Short, in plain words, without anything secret. */
+      readonly reason: string;
+      /** Whether time ran out in that phase. */
+      readonly timedOut: boolean;
+    };
+
+/** Connections to one server, kept open between requests; at most four at once. */
+export interface HttpsClient {
+  request(request: HttpsRequest): Promise<HttpsResult>;
+  /** Bytes of all answers' bodies so far, as they came over the wire. */
+  bytesRead(): number;
+  close(): void;
+}
+
 /** Gives a lock back. */
 export type Release = () => void;
 
@@ -110,6 +165,8 @@ export interface Host {
   run(argv: readonly string[], options?: RunOptions): Promise<CommandResult>;
   /** Streams a URL into a new file (0600, root); at most `maxBytes`, in at most `timeoutMs`. */
   download(url: string, to: string, limits: DownloadLimits): Promise<DownloadResult>;
+  /** Opens nothing yet; every request has its own limits. To be closed when it is no longer needed. */
+  https(server: HttpsServer): HttpsClient;
   /** Takes a lock that ends with this process at the latest; `undefined` when it is not free within `waitMs`. */
   lock(path: string, waitMs: number): Promise<Release | undefined>;
   now(): Date;

@@ -5,6 +5,7 @@ import { execa } from "execa";
 import { download } from "./download.ts";
 import { hostFs } from "./files.ts";
 import type { CommandResult, Host, Release, RunOptions } from "./host.ts";
+import { httpsClient } from "./https.ts";
 
 const baseEnvironment = {
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -79,5 +80,13 @@ async function lock(path: string, waitMs: number): Promise<Release | undefined> 
 
 /** This machine. */
 export function localHost(): Host {
-  return { fs: hostFs(fs), run, download, lock, now: () => new Date(), sleep: (ms) => sleep(ms) };
+  return {
+    fs: hostFs(fs),
+    run,
+    download,
+    https: httpsClient,
+    lock,
+    now: () => new Date(),
+    sleep: (ms) => sleep(ms),
+  };
 }

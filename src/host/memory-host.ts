@@ -2,10 +2,23 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { memfs } from "memfs";
 import { type FsPromises, hostFs } from "./files.ts";
-import type { CommandResult, DownloadResult, Host, RunOptions } from "./host.ts";
+import type {
+  CommandResult,
+  DownloadResult,
+  Host,
+  HttpsRequest,
+  HttpsResult,
+  HttpsServer,
+  RunOptions,
+} from "./host.ts";
 
 /** Answers a command of a memory host; `undefined` means that the program is not there. */
 export type Reply = (argv: readonly string[], options: RunOptions) => Partial<CommandResult> | undefined;
+
+/** Answers a request of a memory host. */
+export type HttpsReply = (server: HttpsServer, request: HttpsRequest) => HttpsResult | Promise<HttpsResult>;
+
+const nobodyThere: HttpsResult = { ok: false, phase: "tcp", reason: "ECONNREFUSED", timedOut: false };
 
 /** A machine in memory, for tests of other charms too: files in memfs, commands answered by the given function. */
 export interface MemoryHost extends Host {
@@ -87,7 +100,9 @@ function bound(real: FsPromises): FsPromises {
 }
 
 /** Makes a machine in memory. `files` maps paths to contents (0644, root). */
-export function memoryHost(options: { files?: Record<string, string>; reply?: Reply } = {}): MemoryHost {
+export function memoryHost(
+  options: { files?: Record<string, string>; reply?: Reply; https?: HttpsReply } = {},
+): MemoryHost {
   const { vol } = memfs({}, "/");
   for (const [path, content] of Object.entries(options.files ?? {})) {
     vol.mkdirSync(join(path, ".."), { recursive: true });
@@ -113,6 +128,18 @@ export function memoryHost(options: { files?: Record<string, string>; reply?: Re
       if (vol.existsSync(to)) return { ok: false, reason: "EEXIST" };
       await vol.promises.writeFile(to, bytes, { mode: 0o600 });
       return { ok: true, sha256: createHash("sha256").update(bytes).digest("hex"), bytes: bytes.length };
+    },
+    https: (server) => {
+      let bytes = 0;
+      return {
+        request: async (request) => {
+          const result = (await options.https?.(server, request)) ?? nobodyThere;
+          if (result.ok) bytes += Buffer.byteLength(result.body);
+          return result;
+        },
+        bytesRead: () => bytes,
+        close: () => {},
+      };
     },
     lock: async () => () => {},
     now: () => new Date(clock),
