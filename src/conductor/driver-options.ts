@@ -1,4 +1,4 @@
-import { isAtLeast } from "./version.ts";
+import { isAtLeast } from "../management/version.ts";
 
 /** A section of the daemons' configuration that belongs to the driver. */
 export type DriverSection = "capi_helm" | "capi_helm_cluster_labels";

@@ -1,11 +1,11 @@
 import { parse } from "ini";
 import template from "../../templates/etc.magnum.magnum.conf.d.00-capi-helm.conf.tmpl";
+import { isAtLeast } from "../management/version.ts";
 import type { State } from "../reconcile/resource.ts";
 import type { Config } from "./config.ts";
 import { settingsAsOptions } from "./driver-values.ts";
 import { paths } from "./paths.ts";
 import { fill } from "./templates.ts";
-import { isAtLeast } from "./version.ts";
 
 /** One option of the daemons that we set. */
 export interface DaemonOption {

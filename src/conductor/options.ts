@@ -1,5 +1,6 @@
 import { parseDocument } from "yaml";
 import * as z from "zod";
+import { apiKinds, neverV1beta2 } from "../management/kinds.ts";
 import { parseCertificates } from "./openstack-ca.ts";
 import { type Finding, parseDriverOptions } from "./option-map.ts";
 
@@ -42,21 +43,6 @@ const urlOrEmpty = plainText.refine(
   "empty, or an http or https URL without credentials",
 );
 const threePart = /^\d{1,4}\.\d{1,4}\.\d{1,4}$/;
-
-/** Kinds that the driver knows in `api_resources`, spelt as it spells them, with the group of each. */
-export const apiKinds: Readonly<Record<string, string>> = {
-  Cluster: "cluster.x-k8s.io",
-  OpenstackCluster: "infrastructure.cluster.x-k8s.io",
-  MachineDeployment: "cluster.x-k8s.io",
-  K8sControlPlane: "controlplane.cluster.x-k8s.io",
-  Machine: "cluster.x-k8s.io",
-  Manifests: "addons.stackhpc.com",
-  HelmRelease: "addons.stackhpc.com",
-  HelmChartProxy: "addons.cluster.x-k8s.io",
-};
-
-/** Kinds whose v1beta2 form driver 1.4.0 can't judge: a cluster would never be HEALTHY, or never COMPLETE. */
-const neverV1beta2 = new Set(["Cluster", "K8sControlPlane", "MachineDeployment", "OpenstackCluster"]);
 
 type Issue = { readonly message: string } | undefined;
 

@@ -3,7 +3,7 @@ import type { Ending, Reported } from "../conductor/graft.ts";
 import type { Hold } from "../conductor/hold.ts";
 import { optionDeclarations } from "../conductor/options.ts";
 import { turnGateId } from "../conductor/turn.ts";
-import { isAtLeast } from "../conductor/version.ts";
+import { isAtLeast } from "../management/version.ts";
 import { inLine, isRefused, type Report, type Trouble, troubles } from "../reconcile/report.ts";
 import { refusalMessage, statusMessage } from "./message.ts";
 

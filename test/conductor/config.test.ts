@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseConfig, parseOptions, type RawOptions, showValue } from "../../src/conductor/config.ts";
-import { apiKinds } from "../../src/conductor/options.ts";
-import { isAtLeast } from "../../src/conductor/version.ts";
+import { apiKinds } from "../../src/management/kinds.ts";
+import { isAtLeast } from "../../src/management/version.ts";
 import { kubeconfigText, secrets } from "../support/kubeconfigs.ts";
 
 const kubeconfig = kubeconfigText();
