@@ -158,6 +158,7 @@ export const optionSchemas = {
   "capi-helm-options": driverOptions,
   "openstack-ca": certificates,
   "management-no-proxy": z.boolean("true or false"),
+  "abandon-clusters": z.boolean("true or false"),
   "self-heal": z.boolean("true or false"),
   "self-heal-limit": between(1, 100, "repairs"),
   "self-heal-window": between(1, 1440, "minutes"),
@@ -251,6 +252,12 @@ export const optionDeclarations: Readonly<Record<OptionName, OptionDeclaration>>
     default: true,
     description:
       "Whether the conductor reaches the management cluster's API server, as the kubeconfig names it, without the model's proxy. false: through it, unless juju-no-proxy of the model names it. Without a proxy in the model it means nothing.",
+  },
+  "abandon-clusters": {
+    type: "boolean",
+    default: false,
+    description:
+      "Whether clusters that this conductor manages may be left behind by a removal, another management cluster or an older driver. false: refused while there are any.",
   },
   "self-heal": {
     type: "boolean",

@@ -221,6 +221,7 @@ describe("a good configuration is accepted:", () => {
       "capi-helm-options": [],
       "openstack-ca": "",
       "management-no-proxy": true,
+      "abandon-clusters": false,
       "self-heal": true,
       "self-heal-limit": 5,
       "self-heal-window": 60,

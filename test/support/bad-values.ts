@@ -94,6 +94,7 @@ export const optionTable: Readonly<Record<OptionName, readonly [good: string, ta
   // What stands around the certificates is left out.
   "openstack-ca": [ca, ["empty", ...lines, ...signs, ...yaml, ...foreign]],
   "management-no-proxy": ["true", ["a truth"]],
+  "abandon-clusters": ["true", ["a truth"]],
   "self-heal": ["true", ["a truth"]],
   "self-heal-limit": ["5", ["a number"]],
   "self-heal-window": ["5", ["a number"]],
