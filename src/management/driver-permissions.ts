@@ -26,7 +26,7 @@ const driverRows: readonly Row[] = [
   ["", "namespaces", "create", "first cluster of a project: its namespace"],
   ["", "namespaces", "patch", "creating a cluster: its namespace"],
   ["", "secrets", "create patch", "creating a cluster: its credentials and certificates"],
-  ["", "secrets", "get", "deleting a cluster: its application credential; helm: its releases"],
+  ["", "secrets", "get", "deleting a cluster: its application credential"],
   ["", "secrets", "deletecollection", "deleting a cluster: its credentials and certificates"],
   [capi, "clusters machinedeployments", "get", "state and health of a cluster"],
   [controlPlane, "kubeadmcontrolplanes", "get", "state and health of a cluster"],

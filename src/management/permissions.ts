@@ -101,6 +101,10 @@ async function missingIn(api: Api, namespace: string): Promise<readonly Missing[
   return isFault(missing) ? missing : missing.map((it) => ({ ...it, namespace }));
 }
 
+function creates(permissions: readonly Permission[]): number {
+  return permissions.filter(({ verb }) => verb === "create").length;
+}
+
 async function askNamespaces(api: Api, namespaces: readonly string[]): Promise<Namespaces | ApiFault> {
   const prepared: string[] = [];
   const unprepared: string[] = [];
@@ -108,9 +112,7 @@ async function askNamespaces(api: Api, namespaces: readonly string[]): Promise<N
   for (const namespace of namespaces) {
     const found = await missingIn(api, namespace);
     if (isFault(found)) return found;
-    const count = (list: readonly Permission[]) =>
-      list.filter(({ resource }) => resource === "secrets").length;
-    if (count(found) === count(inNamespace)) unprepared.push(namespace);
+    if (creates(found) === creates(inNamespace)) unprepared.push(namespace);
     else {
       prepared.push(namespace);
       missing.push(...found);
