@@ -1,7 +1,8 @@
 import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { Socket } from "node:net";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { provisionArtifacts } from "./artifacts.ts";
 import {
@@ -18,12 +19,14 @@ import {
 import { type ExecOptions, type ExecResult, enter, type Running } from "./enter.ts";
 import { allowManyWatches } from "./inotify.ts";
 import { leaderIn } from "./leader.ts";
+import { attachManagement, type Management } from "./management/server.ts";
+import { keptManagement, sharedManagement } from "./management/shared.ts";
 import { provisionRoot } from "./provision.ts";
 import { isRecipeName, type RecipeName } from "./recipe.ts";
 
 export type { RecipeName };
 
-/** A booted Magnum conductor of its own: private network, own cgroup, a pristine copy of the root. */
+/** A booted Magnum conductor of its own: private network with a management cluster, own cgroup, a pristine copy of the root. */
 export interface Conductor {
   readonly name: string;
   readonly recipe: RecipeName;
@@ -31,6 +34,8 @@ export interface Conductor {
   readonly root: string;
   /** Pid of the container's pid 1 on this machine. */
   readonly leader: number;
+  /** The management cluster that its network is linked to. */
+  readonly management: Management;
   /**
    * Runs a program to its end with an empty environment but PATH and `options.env`. Does not throw on a
    * non-zero exit code (128 + n for signal n); throws when the time limit (default 120 s) kills it.
@@ -81,8 +86,15 @@ export async function startConductor(options: {
     await over;
     rmSync(`${clone.folder}.log`, { force: true });
   };
+  const services = options.services ?? "active";
+  const boot = async (): Promise<number> => await booted(clone, owner, services);
   try {
-    return conductorOf(clone, recipe, await booted(clone, owner, options.services ?? "active"), down);
+    const [leader, management] = keep
+      ? [await boot(), await keptManagement(`${clone.folder}.lock`)]
+      : await Promise.all([boot(), sharedManagement()]);
+    await management.link({ leader });
+    writeFileSync(managementFile(clone), management.factsFile);
+    return conductorOf(clone, { recipe, leader, management }, down);
   } catch (error) {
     await down();
     throw error;
@@ -97,7 +109,13 @@ export async function findConductor(name: string): Promise<Conductor> {
   if (live === undefined || !isRecipeName(live.recipe) || leader === undefined) {
     throw new Error(`no conductor of the name ${name} is running: npm run rig -- list`);
   }
-  return conductorOf(clone, live.recipe, leader, async () => await endClone(live));
+  const management = attachManagement(readFileSync(managementFile(clone), "utf8"));
+  return conductorOf(clone, { recipe: live.recipe, leader, management }, async () => await endClone(live));
+}
+
+/** Names the file with the facts of the management cluster that a container is linked to. */
+function managementFile(clone: Clone): string {
+  return join(clone.folder, "management");
 }
 
 /** Takes a clone away that another process may have started. Throws when it isn't gone within 30 s. */
@@ -106,12 +124,16 @@ export async function endClone(live: LiveClone): Promise<void> {
   await waitForEnd(live.name, 30);
 }
 
-function conductorOf(clone: Clone, recipe: RecipeName, leader: number, down: () => Promise<void>): Conductor {
+function conductorOf(
+  clone: Clone,
+  facts: Pick<Conductor, "recipe" | "leader" | "management">,
+  down: () => Promise<void>,
+): Conductor {
+  const { leader } = facts;
   const inside = { leader, cgroups: clone.cgroups };
   return {
     name: clone.name,
-    recipe,
-    leader,
+    ...facts,
     root: `/proc/${leader}/root`,
     exec: async (argv, options) => await enter(inside, argv, options).done,
     spawn: (argv, options) => enter(inside, argv, options),

@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { provisionArtifacts } from "./artifacts.ts";
 import { sweepClones } from "./clones.ts";
+import { provisionBinaries } from "./management/binaries.ts";
+import type { OwnManagement } from "./management/server.ts";
+import { shareManagement } from "./management/shared.ts";
 import { missingParts } from "./prerequisites.ts";
 import { progressOf } from "./progress.ts";
 import { provisionRoot } from "./provision.ts";
@@ -10,7 +13,12 @@ import { recipes } from "./recipe.ts";
 
 const tree = join(import.meta.dirname, "../..");
 
-/** Before the rig's tests: fills the cache, packs the charm if it is older than its sources, sweeps what killed runs left. */
+let management: OwnManagement | undefined;
+
+/**
+ * Before the rig's tests: fills the cache, packs the charm if it is older than its sources, sweeps what killed runs
+ * left, starts the management cluster that they share.
+ */
 export async function setup(): Promise<void> {
   const missing = missingParts();
   if (missing.length > 0) {
@@ -19,11 +27,13 @@ export async function setup(): Promise<void> {
   }
   await sweepClones();
   const roots = Object.values(recipes).map(({ name }) => provisionRoot(name));
-  await Promise.all([...roots, provisionArtifacts(), packCharm()]);
+  await Promise.all([...roots, provisionArtifacts(), provisionBinaries(), packCharm()]);
+  management = await shareManagement();
 }
 
 /** After them: nothing may be left, whatever the tests did. */
 export async function teardown(): Promise<void> {
+  await management?.down();
   if (missingParts().length === 0) await sweepClones();
 }
 

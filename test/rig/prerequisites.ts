@@ -15,6 +15,9 @@ const programs: readonly (readonly [program: string, debianPackage: string])[] =
   ["find", "findutils"],
   ["tar", "tar"],
   ["gzip", "gzip"],
+  ["etcd", "etcd-server"],
+  ["openssl", "openssl"],
+  ["ip", "iproute2"],
 ];
 
 const keyring = "/usr/share/keyrings/debian-archive-keyring";
@@ -73,6 +76,8 @@ function missingRights(): string[] {
       "the right to make namespaces and to mount: run it on a machine or in a privileged container",
     );
   }
+  if (!works("unshare", ["--net", "ip", "link", "add", "near", "type", "veth", "peer", "name", "far"]))
+    missing.push("pairs of network interfaces: the kernel's module veth");
   const hierarchies = cgroupHierarchies();
   if (hierarchies.length === 0) missing.push("cgroups: nothing usable is mounted on /sys/fs/cgroup");
   if (!hierarchies.every((folder) => isAllowed(folder, constants.W_OK))) {

@@ -73,11 +73,13 @@ for (const recipe of ["bookworm", "trixie"] as const)
       expect(await outputOf(conductor, ...argv)).toBe(`v${version}`);
     });
 
-    it("has no network but its own loopback", async () => {
-      expect(await outputOf(conductor, "ip", "-brief", "address", "show", "up")).toMatch(
-        /^lo\s+UNKNOWN\s+127\.0\.0\.1\/8/,
+    it("has no network but its own loopback and the way to the management cluster", async () => {
+      expect(await outputOf(conductor, "ip", "-brief", "-4", "address", "show", "up")).toMatch(
+        /^lo\s+UNKNOWN\s+127\.0\.0\.1\/8\s+mgmt40@if\d+\s+UP\s+10\.[\d.]+\/32$/,
       );
-      expect(await outputOf(conductor, "ip", "route", "show", "table", "main")).toBe("");
+      expect(await outputOf(conductor, "ip", "route", "show", "table", "main")).toMatch(
+        /^192\.0\.2\.40 dev mgmt40 scope link src 10\.[\d.]+$/,
+      );
     });
 
     it("restarts the conductor without the 15 s of a lost message bus and leaves no process of the old one", async () => {

@@ -1,8 +1,10 @@
+import { dirname } from "node:path";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { provisionArtifacts } from "./artifacts.ts";
 import { cloneOf, liveClones, sweepClones } from "./clones.ts";
 import { endClone, findConductor, startConductor } from "./conductor.ts";
 import { enterHere } from "./enter.ts";
+import { provisionBinaries } from "./management/binaries.ts";
 import { missingParts } from "./prerequisites.ts";
 import { provisionRoot } from "./provision.ts";
 import { isRecipeName, type RecipeName, recipes } from "./recipe.ts";
@@ -15,7 +17,7 @@ Usage: npm run rig -- COMMAND
   exec NAME [--] [COMMAND...]         run a command in it as root (without one: a shell); exits as it does
   down NAME | --all                   take it away with all its processes and files; --all: every one of "up"
   list [--json]                       the conductors that run now, those of test runs too
-  provision [RECIPE...]               fill the cache: roots, wheels and helm (minutes the first time)
+  provision [RECIPE...]               fill the cache: roots, wheels, helm, Kubernetes (minutes the first time)
 
 Recipes: ${Object.values(recipes)
   .map(({ name, suite, magnum, python }) => `${name} (Debian ${suite}, Magnum ${magnum}, Python ${python})`)
@@ -119,6 +121,7 @@ async function provision(argv: string[]): Promise<number> {
   const roots = await Promise.all([
     ...names.map(provisionRoot),
     provisionArtifacts().then(({ layer }) => layer),
+    provisionBinaries().then(({ "kube-apiserver": file }) => dirname(file)),
   ]);
   process.stdout.write(`${roots.join("\n")}\n`);
   return 0;

@@ -3,23 +3,18 @@ import { join } from "node:path";
 import type { Scalar } from "../support/juju/charm.ts";
 import { createUnit, type Unit, type UnitOptions } from "../support/juju/unit.ts";
 import { type Conductor, type RecipeName, startConductor } from "./conductor.ts";
+import { kubeconfigOf, usualToken } from "./management/kubeconfig.ts";
+import { usualAddress } from "./management/server.ts";
+import { knownManagement } from "./management/shared.ts";
 import { mirror } from "./mirror.ts";
 
-/** A kubeconfig that the driver can use; the token is what no log may ever show. */
-export function kubeconfig(token = "token-that-no-log-may-show"): string {
-  return `apiVersion: v1
-kind: Config
-clusters:
-- name: management
-  cluster: {server: "https://192.0.2.40:6443"}
-contexts:
-- name: management
-  context: {cluster: management, user: magnum}
-current-context: management
-users:
-- name: magnum
-  user: {token: ${token}}
-`;
+/**
+ * A kubeconfig that the driver can use with the management cluster of this test run; the token is what no log may ever
+ * show. Where none runs it lacks the authority.
+ */
+export function kubeconfig(token = usualToken): string {
+  const { authority, address = usualAddress } = knownManagement()?.facts ?? {};
+  return kubeconfigOf({ server: `https://${address}:6443`, ca: authority?.certificate, login: { token } });
 }
 
 /** The charm that the build made. Throws where there is none. */
