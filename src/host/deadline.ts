@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { type Host, HostFault } from "./host.ts";
+import { type Host, HostFault, type HttpsClient, type HttpsRequest, type HttpsServer } from "./host.ts";
 
 /** How long a run may take, in milliseconds since it began. */
 export interface Deadlines {
@@ -66,6 +66,15 @@ export function withDeadline(host: Host, { workMs, wholeMs }: Deadlines, elapsed
       if (limitMs < ownMs && isCutOff(result)) throw over();
       return result;
     };
+    const https = (server: HttpsServer): HttpsClient => {
+      const client = host.https(server);
+      const request = (asked: HttpsRequest) => {
+        const wait = (timeoutMs: number) => client.request({ ...asked, timeoutMs });
+        // Its connection has a limit of its own, and may be given up before the time is over.
+        return within(server.url.origin, asked.timeoutMs, wait, (it) => !it.ok && it.timedOut && left() <= 1);
+      };
+      return { ...client, request };
+    };
     const machine: Host = {
       ...host,
       run: async (argv, options = {}) => {
@@ -76,6 +85,7 @@ export function withDeadline(host: Host, { workMs, wholeMs }: Deadlines, elapsed
         const wait = (timeoutMs: number) => host.download(url, to, { ...limits, timeoutMs });
         return await within(url, limits.timeoutMs, wait, () => false);
       },
+      https,
       lock: async (path, waitMs) => {
         const wait = (limitMs: number) => host.lock(path, limitMs);
         return await within("the wait for another run", waitMs, wait, (release) => release === undefined);

@@ -2,16 +2,12 @@ import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
-import { addAbortSignal, Duplex, Transform } from "node:stream";
+import { addAbortSignal, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import tls from "node:tls";
 import type { DownloadLimits, DownloadResult } from "./host.ts";
 import { type Proxies, proxyFor, showProxy } from "./proxy.ts";
-
-/** Answers from the system's certificate store count too: a mirror often has the site's own CA. */
-function trustSystemCertificates(): void {
-  tls.setDefaultCACertificates([...tls.getCACertificates("default"), ...tls.getCACertificates("system")]);
-}
+import { trustSystemCertificates } from "./trust.ts";
+import { tunnelAgent } from "./tunnel.ts";
 
 const maxRedirects = 5;
 
@@ -22,22 +18,10 @@ interface Route {
   proxy: string | undefined;
 }
 
-/** Node's own agent, but for a request that is aborted while it waits for its tunnel: Node waits on (24.21). */
-function tunnelAgent(proxy: string, signal: AbortSignal): https.Agent {
-  const agent = new https.Agent({ proxyEnv: { https_proxy: proxy } });
-  const connect = agent.createConnection.bind(agent);
-  agent.createConnection = (options, callback) => {
-    const socket = connect(options, callback);
-    if (socket instanceof Duplex) addAbortSignal(signal, socket);
-    return socket;
-  };
-  return agent;
-}
-
 /** The agent of a URL that goes through a proxy: it tunnels https and forwards http. */
 function agentFor({ protocol }: URL, { proxy, signal }: Route): { agent?: http.Agent } {
   if (proxy === undefined) return {};
-  if (protocol === "https:") return { agent: tunnelAgent(proxy, signal) };
+  if (protocol === "https:") return { agent: tunnelAgent(proxy, (socket) => addAbortSignal(signal, socket)) };
   return { agent: new http.Agent({ proxyEnv: { http_proxy: proxy } }) };
 }
 

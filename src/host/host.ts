@@ -115,6 +115,12 @@ export interface HttpsRequest {
 }
 
 /**
+ * What is wrong between a server and TLS: no authority that is trusted vouches for its certificate; that is for another
+ * name; it is not valid now; it speaks something else than TLS; or it refuses the client's certificate, or its absence.
+ */
+export type TlsFault = "untrusted" | "name" | "expired" | "no TLS" | "client";
+
+/**
  * What became of a request: an answer, whatever its status; or how far it came. `name`: the server's name has no
  * address; `tcp`: nobody takes the connection; `proxy`: the proxy refuses; `tls`: no agreement, or no trust; `http`:
  * what follows is no HTTP, ends early, takes too long or is too much.
@@ -134,6 +140,8 @@ export type HttpsResult =
       readonly reason: string;
       /** Whether time ran out in that phase. */
       readonly timedOut: boolean;
+      /** In the phase `tls`, what is wrong, where that is known. */
+      readonly tls?: TlsFault;
     };
 
 /** Connections to one server, kept open between requests; at most four at once. */

@@ -23,6 +23,14 @@ function run() {
       await machine.sleep(timeoutMs);
       return { ok: false, reason: "timed out" };
     },
+    https: (server) => ({
+      ...machine.https(server),
+      request: async ({ path, timeoutMs }) => {
+        limits.push(timeoutMs);
+        await machine.sleep(Math.min(Number(path.slice(1)) * 1_000, timeoutMs));
+        return { ok: false, phase: "tcp", reason: "no answer", timedOut: true };
+      },
+    }),
     lock: async (_path, waitMs) => {
       await machine.sleep(waitMs);
       return undefined;
@@ -84,6 +92,18 @@ describe("a run with a deadline", () => {
     const { host: other } = run();
     await expect(other.lock("/l", 120_000)).rejects.toThrow("the wait for another run took 100 s");
     expect(elapsed()).toBe(100_000);
+  });
+
+  test("holds a request to what is left, and takes one that gave up by itself for an answer", async () => {
+    const { host, limits } = run();
+    const client = host.https({ url: new URL("https://api:6443") });
+    const request = { method: "GET", headers: {}, maxBytes: 1 } as const;
+    await host.sleep(85_000);
+    expect(await client.request({ ...request, path: "/5", timeoutMs: 20_000 })).toMatchObject({ ok: false });
+    await expect(client.request({ ...request, path: "/99", timeoutMs: 20_000 })).rejects.toThrow("no time");
+    await expect(client.request({ ...request, path: "/1", timeoutMs: 20_000 })).rejects.toThrow("no time");
+    expect(limits).toEqual([15_000, 10_000]);
+    expect([client.bytesRead(), client.close()]).toEqual([0, undefined]);
   });
 
   test("keeps time for taking back, which is over later", async () => {
