@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { certificateBlocks } from "../management/certificates.ts";
 import type { Finding } from "./option-map.ts";
 
 const most = 524_288;
@@ -12,13 +13,6 @@ function sized(text: string): string {
 function decoded(text: string): string {
   const packed = text.replaceAll(/\s/g, "");
   return /^[A-Za-z0-9+/]{16,}={0,2}$/.test(packed) ? Buffer.from(packed, "base64").toString("latin1") : text;
-}
-
-/** The blocks of a text, each from its first line to its last; one without its end is not among them. */
-function blocksOf(pem: string): readonly string[] {
-  const [begin, end] = ["-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"];
-  const [, ...parts] = pem.split(begin);
-  return parts.filter((it) => it.includes(end)).map((it) => `${begin}${it.slice(0, it.indexOf(end))}${end}`);
 }
 
 function certificate(block: string): X509Certificate | undefined {
@@ -47,7 +41,7 @@ export function parseCertificates(text: string): { readonly pem: string } | Find
   if (other !== undefined)
     return { shown: `a block of ${other.slice(0, 40)}`, accepted: "blocks of CERTIFICATE only" };
   if (kinds.length === 0) return text.length > 20 ? { ...none, shown: sized(text) } : none;
-  const blocks = blocksOf(pem);
+  const blocks = certificateBlocks(pem);
   if (blocks.length !== kinds.length)
     return { shown: "a certificate without its end", accepted: "certificates that are not cut off" };
   const read = blocks.map(certificate);
@@ -62,7 +56,7 @@ export function parseCertificates(text: string): { readonly pem: string } | Find
 
 /** The certificates of a bundle that ended before `now`: whose, and on which day. */
 export function endedCertificates(pem: string, now: Date): readonly string[] {
-  const blocks = blocksOf(pem);
+  const blocks = certificateBlocks(pem);
   return blocks
     .map((block) => new X509Certificate(block))
     .filter(({ validTo }) => Date.parse(validTo) < now.getTime())

@@ -1,4 +1,4 @@
-import { type Document, isMap, isScalar, Lexer, parseDocument, visit } from "yaml";
+import { type Document, isMap, isNode, isScalar, Lexer, LineCounter, parseDocument, visit } from "yaml";
 
 /**
  * What is not printable for PyYAML, which reads nothing of a file that has it (reader.py, NON_PRINTABLE); and the ends
@@ -39,23 +39,45 @@ function hasTwins(document: Document): boolean {
   return found;
 }
 
+/** Where something is in a value: names of maps and places in lists, from the outside in. */
+export type Place = readonly (string | number)[];
+
+/** What a YAML text says. */
+export interface Yaml {
+  readonly value: unknown;
+  /** The line, from 1, on which something begins; `undefined` where that is not there, or came by an alias. */
+  lineOf(place: Place): number | undefined;
+}
+
+function lineOf(document: Document, lines: LineCounter, place: Place): number | undefined {
+  const parent = document.getIn(place.slice(0, -1), true);
+  const name = place.at(-1);
+  const pair = isMap(parent)
+    ? parent.items.find(({ key }) => isScalar(key) && key.value === name)?.key
+    : document.getIn(place, true);
+  const start = isNode(pair) ? pair.range?.[0] : undefined;
+  return start === undefined ? undefined : lines.linePos(start).line;
+}
+
 /**
- * The value of a YAML text as the driver's `yaml.safe_load` gives it (YAML 1.1: `yes` is true, a date is no text);
- * `undefined` where that fails, and where a name stands twice, of which readers take different ones.
+ * A YAML text as the driver's `yaml.safe_load` reads it (YAML 1.1: `yes` is true, a date is no text); `undefined` where
+ * that fails, and where a name stands twice, of which readers take different ones.
  */
-export function readYaml(text: string): unknown {
+export function readYaml(text: string): Yaml | undefined {
+  const lines = new LineCounter();
   try {
     const document = parseDocument(text, {
       version: "1.1",
       uniqueKeys: false,
       prettyErrors: false,
       logLevel: "error",
+      lineCounter: lines,
     });
     // A warning is a tag that nobody knows.
     const isPlain = document.errors.length === 0 && document.warnings.length === 0;
-    return isPlain && isMap(document.contents) && !hasTwins(document)
-      ? document.toJS({ maxAliasCount: 100 })
-      : undefined;
+    if (!isPlain || !isMap(document.contents) || hasTwins(document)) return undefined;
+    const value: unknown = document.toJS({ maxAliasCount: 100 });
+    return { value, lineOf: (place) => lineOf(document, lines, place) };
   } catch {
     // Too deep, or aliases that would blow it up.
     return undefined;

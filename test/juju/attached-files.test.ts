@@ -247,7 +247,7 @@ describe("a kubeconfig", () => {
     [
       "with an exec login",
       JSON.stringify(kubeconfigObject(logins.exec)),
-      "its user has exec (not read); accepted: a token, or certificate and key",
+      "its user has exec (not read, line 1); accepted: a token, or certificate and key",
     ],
   ])("%s is refused by name, and its content is in no word", async (_, content, reason) => {
     const said = await refusal({ kubeconfig: content });

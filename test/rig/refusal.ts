@@ -205,9 +205,9 @@ export function refusalTests(recipe: RecipeName): void {
     it.each<[title: string, content: string, message: string]>([
       ["truncated", good.slice(0, 120), "it has no list of users: is it cut off?"],
       ["no YAML", "{[", "it is not a YAML mapping"],
-      ["with an exec login", user("{exec: {command: aws}}"), "its user has exec (not read)"],
-      ["with a tokenFile", user("{tokenFile: /token}"), "its user has tokenFile (not read)"],
-      ["with user and password", user("{username: a, password: pa55}"), "its user has username (not read)"],
+      ["with an exec login", user("{exec: {command: aws}}"), "its user has exec (not read"],
+      ["with a tokenFile", user("{tokenFile: /token}"), "its user has tokenFile (not read"],
+      ["with user and password", user("{username: a, password: pa55}"), "its user has username (not read"],
       ["binary", `${good}# \0`, "it has control characters"],
       ["deep", `${good}x: ${"[".repeat(9_000)}`, "it is not a YAML mapping"],
       [
