@@ -81,7 +81,7 @@ const verbOptions = {
     verbs: ["rbac"],
     value: "NAMESPACE,...",
     says: [
-      "for these namespaces, PREFIX-PROJECT, each made too",
+      "for these namespaces alone, PREFIX-PROJECT each;",
       "without it: for the whole management cluster",
     ],
     is: "names of namespaces, with commas in between",
