@@ -19,7 +19,9 @@ import { type Proxies, showProxy } from "../host/proxy.ts";
 import type { GateResult } from "../reconcile/gate.ts";
 import type { Progress } from "../reconcile/reconcile.ts";
 import { inLine, type Report } from "../reconcile/report.ts";
+import { type Printed, printKit, printKubeconfig } from "./access.ts";
 import { renderHealLog } from "./heal-log.ts";
+import { help, helpOf } from "./help.ts";
 import {
   type Paint,
   paint,
@@ -30,7 +32,8 @@ import {
   renderRefusals,
   renderReport,
 } from "./render.ts";
-import { help, parseRequest, type Run, type Verb } from "./request.ts";
+import { parseRequest, type Run } from "./request.ts";
+import type { Verb } from "./verbs.ts";
 
 /** What the command reads and writes, so that tests can hand in their own. */
 export interface CliWorld {
@@ -228,7 +231,11 @@ async function remove(call: Call): Promise<number> {
   return "end" in report ? endOther(call, report) : endReport(call, report);
 }
 
-async function healLog(call: Call, query: HealLogQuery): Promise<number> {
+async function healLog(call: Call, { limit, since }: Run["given"]): Promise<number> {
+  const query: HealLogQuery = {
+    limit: limit === undefined ? undefined : Number(limit),
+    since: since === undefined ? undefined : String(since),
+  };
   const records = await readHealRecords(call.world.host, query);
   say(call, { records }, renderHealLog(records, call.paint));
   return exit.inLine;
@@ -240,32 +247,54 @@ async function back(call: Call, to: string): Promise<number> {
   return endWalk(call, await rollback(call.world.host, target, options));
 }
 
-async function run(call: Call, request: Run): Promise<number> {
+async function restart(call: Call, given: Run["given"]): Promise<number> {
+  const request = { deferredOnly: given["deferred-only"] === true };
+  const ending = await restartServices(call.world.host, request, { watch: progressOf(call) });
+  // What is held back is no fault of a restart.
+  return ending.end === "report" ? endReport(call, ending.report) : endOther(call, ending);
+}
+
+async function walk(call: Call, verb: "plan" | "apply" | "verify" | "status", given: Run["given"]) {
   const { host } = call.world;
-  if (call.verb === "remove") return await remove(call);
-  if (call.verb === "heal-log") return await healLog(call, request);
-  if (call.verb === "rollback") return await back(call, request.to);
-  if (call.verb === "show-effective-config") return await showEffectiveConfig(call);
-  if (call.verb === "restart-services") {
-    const ending = await restartServices(host, request, { watch: progressOf(call) });
-    // What is held back is no fault of a restart.
-    return ending.end === "report" ? endReport(call, ending.report) : endOther(call, ending);
+  const wish = await wishFor(host, given.config === undefined ? undefined : String(given.config));
+  const watch = progressOf(call);
+  if (verb === "plan") return endWalk(call, await plan(host, wish, watch));
+  if (verb === "apply")
+    return endWalk(call, await apply(host, wish, { watch, explicit: true, trigger: "capi-graft apply" }));
+  return verb === "verify" ? await verified(call, wish) : await status(call, wish);
+}
+
+function printed(call: Call, { document, text }: Printed): number {
+  say(call, document, text);
+  return exit.inLine;
+}
+
+async function run(call: Call, { verb, given }: Run): Promise<number> {
+  switch (verb) {
+    case "remove":
+      return await remove(call);
+    case "heal-log":
+      return await healLog(call, given);
+    case "rollback":
+      return await back(call, String(given.to ?? "previous"));
+    case "show-effective-config":
+      return await showEffectiveConfig(call);
+    case "restart-services":
+      return await restart(call, given);
+    case "rbac":
+      return printed(call, printKit(given));
+    case "kubeconfig":
+      return printed(call, await printKubeconfig(call.world.host, given));
+    default:
+      return await walk(call, verb, given);
   }
-  const wish = await wishFor(host, request.config);
-  if (call.verb === "plan") return endWalk(call, await plan(host, wish, progressOf(call)));
-  if (call.verb === "apply")
-    return endWalk(
-      call,
-      await apply(host, wish, { watch: progressOf(call), explicit: true, trigger: "capi-graft apply" }),
-    );
-  return call.verb === "verify" ? await verified(call, wish) : await status(call, wish);
 }
 
 /** The command `capi-graft`: reads its arguments, does one verb, gives the exit code. Throws for our defects only. */
 export async function runCli(args: readonly string[], world: CliWorld): Promise<number> {
   const request = parseRequest(args);
   if (request.kind === "help") {
-    world.out(help);
+    world.out(request.verb === undefined ? help : helpOf(request.verb));
     return exit.inLine;
   }
   if (request.kind === "wrong") {

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { stringify } from "yaml";
 import { runCli } from "../../src/cli/cli.ts";
-import { help } from "../../src/cli/request.ts";
+import { help, helpOf } from "../../src/cli/help.ts";
 import { appendHealRecord, type HealRecord } from "../../src/conductor/heal-log.ts";
 import { paths } from "../../src/conductor/paths.ts";
 import { type Host, HostFault, readText } from "../../src/host/host.ts";
@@ -332,7 +332,7 @@ describe("what is wrong is said with the next step:", () => {
     expect(await call("graft")).toEqual({
       code: 64,
       out: "",
-      err: "capi-graft: a verb is needed: plan, apply, verify, status, show-effective-config, restart-services, heal-log, rollback, remove\ncapi-graft --help says more\n",
+      err: "capi-graft: a verb is needed: plan, apply, verify, status, show-effective-config, restart-services, heal-log, rollback, remove, rbac, kubeconfig\ncapi-graft --help says more\n",
     });
   });
 
@@ -419,6 +419,7 @@ describe("what is wrong is said with the next step:", () => {
 test("help is asked for and printed", async () => {
   const { call } = await machine();
   expect(await call("--help")).toEqual({ code: 0, out: help, err: "" });
+  expect(await call("rollback --help")).toEqual({ code: 0, out: helpOf("rollback"), err: "" });
 });
 
 test("a defect of this program is no error message: it is thrown", async () => {

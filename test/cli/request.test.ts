@@ -1,20 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { help, parseRequest } from "../../src/cli/request.ts";
+import { help, helpOf } from "../../src/cli/help.ts";
+import { parseRequest } from "../../src/cli/request.ts";
+import { optionsOf, verbNames, verbOption } from "../../src/cli/verbs.ts";
 
-const run = (verb: string, more: object = {}) => ({
-  kind: "run",
-  verb,
-  json: false,
-  config: undefined,
-  to: "previous",
-  deferredOnly: false,
-  ...more,
-});
+const run = (verb: string, given: object = {}, json = false) => ({ kind: "run", verb, json, given });
 
 const noVerb = {
   kind: "wrong",
   reason:
-    "a verb is needed: plan, apply, verify, status, show-effective-config, restart-services, heal-log, rollback, remove",
+    "a verb is needed: plan, apply, verify, status, show-effective-config, restart-services, heal-log, rollback, remove, rbac, kubeconfig",
 };
 
 describe("a command line", () => {
@@ -25,14 +19,14 @@ describe("a command line", () => {
     ["status", run("status")],
     ["remove", run("remove")],
     ["heal-log", run("heal-log")],
-    ["heal-log --limit 5", run("heal-log", { limit: 5 })],
-    ["heal-log --json --since 2026-03-01", run("heal-log", { json: true, since: "2026-03-01" })],
+    ["heal-log --limit 5", run("heal-log", { limit: "5" })],
+    ["heal-log --json --since 2026-03-01", run("heal-log", { since: "2026-03-01" }, true)],
     ["heal-log --since=2026-03-01T12:00:00Z", run("heal-log", { since: "2026-03-01T12:00:00Z" })],
     ["rollback", run("rollback")],
     ["rollback --to 1.3.0", run("rollback", { to: "1.3.0" })],
     ["show-effective-config", run("show-effective-config")],
     ["restart-services", run("restart-services")],
-    ["restart-services --deferred-only", run("restart-services", { deferredOnly: true })],
+    ["restart-services --deferred-only", run("restart-services", { "deferred-only": true })],
     ["apply --deferred-only", { kind: "wrong", reason: "--deferred-only is for restart-services" }],
     ["rollback --to last", { kind: "wrong", reason: expect.stringContaining("--to is previous, or a") }],
     ["plan --to previous", { kind: "wrong", reason: "--to is for rollback" }],
@@ -42,13 +36,37 @@ describe("a command line", () => {
     ["heal-log --since 2026-13-01", { kind: "wrong", reason: expect.stringContaining("--since is an ISO") }],
     ["plan --limit 5", { kind: "wrong", reason: "--limit is for heal-log" }],
     ["apply --since 2026-03-01", { kind: "wrong", reason: "--since is for heal-log" }],
-    ["plan --json", run("plan", { json: true })],
-    ["--json plan", run("plan", { json: true })],
+    ["plan --json", run("plan", {}, true)],
+    ["--json plan", run("plan", {}, true)],
     ["apply --config /etc/x.yaml", run("apply", { config: "/etc/x.yaml" })],
-    ["apply --config=x.yaml --json", run("apply", { config: "x.yaml", json: true })],
+    ["apply --config=x.yaml --json", run("apply", { config: "x.yaml" }, true)],
     ["--help", { kind: "help" }],
     ["-h", { kind: "help" }],
-    ["plan --help", { kind: "help" }],
+    ["plan --help", { kind: "help", verb: "plan" }],
+    ["--help rbac", { kind: "help", verb: "rbac" }],
+    ["graft --help", { kind: "help" }],
+    ["remove --config x.yaml", { kind: "wrong", reason: "--config is for plan, apply, verify, status" }],
+    ["rbac", run("rbac")],
+    ["rbac --per-project magnum-a,magnum-b", run("rbac", { "per-project": "magnum-a,magnum-b" })],
+    ["rbac --name x --namespace y --json", run("rbac", { name: "x", namespace: "y" }, true)],
+    ["rbac --per-project a,,b", { kind: "wrong", reason: expect.stringContaining("names of namespaces") }],
+    ["rbac --per-project a_b", { kind: "wrong", reason: expect.stringContaining("names of namespaces") }],
+    [`rbac --name ${"x".repeat(51)}`, { kind: "wrong", reason: expect.stringContaining("50 at most") }],
+    ["rbac --namespace A", { kind: "wrong", reason: "--namespace is the name of a namespace" }],
+    ["rbac --ca /root/ca", { kind: "wrong", reason: "--ca is for kubeconfig" }],
+    [
+      "kubeconfig --server https://10.0.0.5:6443 --ca ca.pem --token-file -",
+      run("kubeconfig", { server: "https://10.0.0.5:6443", ca: "ca.pem", "token-file": "-" }),
+    ],
+    ["kubeconfig", { kind: "wrong", reason: "kubeconfig needs --server and --token-file" }],
+    [
+      "kubeconfig --server https://a",
+      { kind: "wrong", reason: "kubeconfig needs --server and --token-file" },
+    ],
+    ...["http://a", "https://me:pw@a", "https://a/path", "a:6443"].map((url): [string, object] => [
+      `kubeconfig --token-file - --server ${url}`,
+      { kind: "wrong", reason: "--server is an https URL without credentials" },
+    ]),
     ["", noVerb],
     ["graft", noVerb],
     ["Plan", noVerb],
@@ -62,37 +80,39 @@ describe("a command line", () => {
   });
 });
 
-describe("the help text", () => {
-  const lines = help.split("\n");
+function expectScreen(text: string) {
+  const lines = text.split("\n");
+  expect(lines.length).toBeLessThanOrEqual(24);
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+  expect(text).toMatch(/^[\x20-\x7e\n]+\n$/);
+  expect(text).toContain("exit code: 0 in line, 2 drift or a closed gate, 1 error, 64 wrong use");
+}
 
+describe("the help text", () => {
   test("fits a screen of 80 by 24", () => {
-    expect(lines.length).toBeLessThanOrEqual(24);
-    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
-    expect(help).toMatch(/^[\x20-\x7e\n]+\n$/);
+    expectScreen(help);
   });
 
-  test("names every verb, option and exit code", () => {
+  test("names every verb, and the options that all take", () => {
     const [before = ""] = help.split("exit code");
     const words = [...before.matchAll(/^ {2}(-{0,2}[a-z-]+)/gm)].map(([, word]) => word);
-    expect(words).toEqual([
-      "plan",
-      "apply",
-      "verify",
-      "status",
-      "show-effective-config",
-      "restart-services",
-      "heal-log",
-      "rollback",
-      "remove",
-      "--config",
-      "--limit",
-      "--to",
-      "--deferred-only",
-      "--json",
-      "--help",
-    ]);
-    for (const values of ["--config FILE ", "--limit N, --since TIME ", "--to previous|VERSION "])
-      expect(help).toContain(`\n  ${values} `);
-    expect(help).toContain("exit code: 0 in line, 2 drift or a closed gate, 1 error, 64 wrong use");
+    expect(words).toEqual([...verbNames, "--json", "--help"]);
+  });
+});
+
+describe.each(verbNames)("the help of %s", (verb) => {
+  test("fits a screen of 80 by 24", () => {
+    expectScreen(helpOf(verb));
+  });
+
+  test("names what it takes, twice, and nothing else", () => {
+    const text = helpOf(verb);
+    const listed = [...text.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name);
+    expect(listed).toEqual([...optionsOf(verb), "json"]);
+    const [usage = ""] = text.split("usage: ").slice(1);
+    for (const name of optionsOf(verb)) {
+      const { value } = verbOption(name);
+      expect(usage).toContain(value === undefined ? `[--${name}]` : `[--${name} ${value}]`);
+    }
   });
 });
