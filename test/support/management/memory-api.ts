@@ -24,15 +24,12 @@ export const magnumToken = "magnum-token";
 
 const anonymous: MemoryUser = { name: "system:anonymous", groups: ["system:unauthenticated"] };
 
-/** The forms of discovery in one answer that a server of today and of yesterday knows. */
-const forms = { v2: ["v2", "v2beta1"], v2beta1: ["v2beta1"], plain: [] } as const;
-
 function apis(world: MemoryWorld, kinds: readonly MemoryKind[], accept: string): MemoryAnswer {
-  const type = (form: string) => `application/json;g=apidiscovery.k8s.io;v=${form};as=APIGroupDiscoveryList`;
-  const form = forms[world.discovery].find((it) => accept.includes(type(it)));
-  return form === undefined
-    ? { status: 200, body: groupList(kinds) }
-    : { status: 200, body: aggregatedList(kinds, form, world.stale), contentType: type(form) };
+  const { discovery: form, stale } = world;
+  const type = `application/json;g=apidiscovery.k8s.io;v=${form};as=APIGroupDiscoveryList`;
+  // A server of Kubernetes 1.33 knows v2 alone.
+  if (form === "plain" || !accept.includes(type)) return { status: 200, body: groupList(kinds) };
+  return { status: 200, body: aggregatedList(kinds, form, stale), contentType: type };
 }
 
 function review(world: MemoryWorld, { url, body, user }: Request): MemoryAnswer | undefined {
