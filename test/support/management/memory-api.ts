@@ -25,12 +25,11 @@ export const magnumToken = "magnum-token";
 const anonymous: MemoryUser = { name: "system:anonymous", groups: ["system:unauthenticated"] };
 
 function apis(world: MemoryWorld, kinds: readonly MemoryKind[], accept: string): MemoryAnswer {
-  const form = world.discovery;
-  if (form === "plain" || !accept.includes(`g=apidiscovery.k8s.io;v=${form};as=APIGroupDiscoveryList`)) {
-    return { status: 200, body: groupList(kinds) };
-  }
-  const contentType = `application/json;g=apidiscovery.k8s.io;v=${form};as=APIGroupDiscoveryList`;
-  return { status: 200, body: aggregatedList(kinds, form, world.stale), contentType };
+  const { discovery: form, stale } = world;
+  const type = `application/json;g=apidiscovery.k8s.io;v=${form};as=APIGroupDiscoveryList`;
+  // A server of Kubernetes 1.33 knows v2 alone.
+  if (form === "plain" || !accept.includes(type)) return { status: 200, body: groupList(kinds) };
+  return { status: 200, body: aggregatedList(kinds, form, stale), contentType: type };
 }
 
 function review(world: MemoryWorld, { url, body, user }: Request): MemoryAnswer | undefined {

@@ -1,14 +1,7 @@
 import { type Attempt, forbiddenMessage, isAllowed } from "./memory-access.ts";
 import type { MemoryKind, MemoryObject } from "./memory-cluster.ts";
 import { list } from "./memory-objects.ts";
-import {
-  failure,
-  type MemoryAnswer,
-  type MemoryWorld,
-  notFound,
-  pageNotFound,
-  type Request,
-} from "./memory-world.ts";
+import { failure, type MemoryAnswer, type MemoryWorld, pageNotFound, type Request } from "./memory-world.ts";
 
 const resourcePath =
   /^\/(?:api|apis\/(?<group>[^/]+))\/(?<version>v[^/]+)(?:\/namespaces\/(?<namespace>[^/]+))?\/(?<resource>[^/]+)(?:\/(?<name>[^/]+))?$/;
@@ -59,7 +52,7 @@ function found(world: MemoryWorld, kind: MemoryKind, target: Target, query: URLS
   const apiVersion = group === "" ? version : `${group}/${version}`;
   const stored = storedOf(world, kind, target);
   if (stored.length > 0 && world.broken.includes(`${resource}/${version}`)) return unconverted(kind);
-  const objects = stored.map((it) => ({ apiVersion, ...it }));
+  const objects = stored.map((it) => ({ ...it, apiVersion }));
   if (name === undefined) return { status: 200, body: list(kind.kind, apiVersion, objects, query) };
   const full = group === "" ? resource : `${resource}.${group}`;
   const [first] = objects;
@@ -76,9 +69,9 @@ export function resource(world: MemoryWorld, kinds: readonly MemoryKind[], reque
   const { version, ...attempt } = target;
   if (!isAllowed(world.rules, user, attempt))
     return failure(403, "Forbidden", forbiddenMessage(user, attempt));
-  const ofGroup = kinds.filter((it) => it.group === target.group);
-  const kind = ofGroup.find((it) => it.plural === target.resource && it.versions.includes(version));
-  if (kind === undefined) return ofGroup.length > 0 ? notFound : pageNotFound;
+  const named = kinds.filter(({ group, plural }) => group === target.group && plural === target.resource);
+  const kind = named.find((it) => it.versions.includes(version));
+  if (kind === undefined) return pageNotFound;
   const answer = found(world, kind, target, url.searchParams);
   return { ...answer, headers: warningOf(kind, version) };
 }

@@ -46,13 +46,11 @@ export function failure(code: number, reason: string, message: string): MemoryAn
   return { status: code, body };
 }
 
-/** Of a kind that a group does not have. */
-export const notFound = failure(404, "NotFound", "the server could not find the requested resource");
-/** Of a group or a version that is not there. */
+/** Of what is not there: a group, a version, a kind. */
 export const pageNotFound: MemoryAnswer = {
   status: 404,
   body: "404 page not found\n",
-  contentType: "text/plain",
+  contentType: "text/plain; charset=utf-8",
 };
 /** A page of discovery, or that there is none. */
 export const page = (body: object | undefined): MemoryAnswer =>
