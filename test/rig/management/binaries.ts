@@ -17,10 +17,10 @@ import { withLock } from "../lock.ts";
 import { type Progress, progressOf } from "../progress.ts";
 
 /** Release of Kubernetes whose API server the rig runs. */
-export const kubernetesVersion = "v1.33.4";
+const kubernetesVersion = "v1.33.4";
 
 /** Release of Cluster API whose core controller the rig runs. */
-export const controllerVersion = "v1.11.3";
+const controllerVersion = "v1.11.3";
 
 const source = join(import.meta.dirname, "go");
 

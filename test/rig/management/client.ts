@@ -3,7 +3,7 @@ import type { Pair } from "./certificates.ts";
 import { type Namespace, pathInside, startIn } from "./namespace.ts";
 
 /** What the API server answered, whatever its status. */
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The JSON of the body; `undefined` where it is none. */
@@ -12,7 +12,7 @@ export interface Answer {
 }
 
 /** How a request is made. */
-export interface RequestOptions {
+interface RequestOptions {
   /** Default: the admin's certificate. */
   readonly as?: { readonly token: string } | Pair;
   /** Of the body; default `application/json`. */

@@ -39,17 +39,15 @@ export interface KindsOptions {
 /** A conversion webhook. */
 export interface Webhook {
   readonly url: string;
-  /** PEM of the authority of its certificate. */
-  readonly ca: string;
+  /** PEM of the authority of its certificate; without it: the machine's own. */
+  readonly ca?: string;
 }
 
 /** A webhook where nothing listens. */
-export function deadWebhook(ca: string): Webhook {
-  return { url: "https://127.0.0.1:1/convert", ca };
-}
+export const deadWebhook: Webhook = { url: "https://127.0.0.1:1/convert" };
 
 /** A CustomResourceDefinition, as far as it is looked at. */
-export interface Definition {
+interface Definition {
   readonly metadata: { readonly name: string };
   readonly spec: {
     readonly group: string;
@@ -112,7 +110,8 @@ export async function removeKind(client: Client, plural: string): Promise<void> 
 
 /** Has the core kinds of Cluster API converted by a webhook. Those of the kubeadm providers have another one. */
 export async function convert(client: Client, { url, ca }: Webhook): Promise<void> {
-  const clientConfig = { url, caBundle: Buffer.from(ca).toString("base64") };
+  const caBundle = ca === undefined ? {} : { caBundle: Buffer.from(ca).toString("base64") };
+  const clientConfig = { url, ...caBundle };
   const conversion = {
     strategy: "Webhook",
     webhook: { conversionReviewVersions: ["v1", "v1beta1"], clientConfig },
@@ -126,7 +125,7 @@ export async function convert(client: Client, { url, ca }: Webhook): Promise<voi
 }
 
 /** The definitions that are on the server. */
-export async function definitions(client: Client): Promise<readonly Definition[]> {
+async function definitions(client: Client): Promise<readonly Definition[]> {
   const { items } = (await client.demand("GET", path)) as { items: readonly Definition[] };
   return items;
 }

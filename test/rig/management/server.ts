@@ -18,7 +18,7 @@ import {
 } from "./namespace.ts";
 
 /** All that another process needs to use a management cluster that runs. */
-export interface ManagementFacts {
+interface ManagementFacts {
   /** Pid of the first process of its namespaces. */
   readonly leader: number;
   /** IPv4 address of the API server, on port 6443. */
@@ -48,8 +48,11 @@ export interface Management extends Client {
   signal(signal: NodeJS.Signals): void;
   /** Ends the API server; etcd goes on. */
   stop(): Promise<void>;
-  /** Starts the API server after `stop`, with another certificate where one is given, and waits until it is ready. */
-  start(certificate?: Pair): Promise<void>;
+  /**
+   * Starts the API server after `stop`, with another certificate where one is given. Throws when it isn't ready for our
+   * own client within the limit (default 60 s); it goes on then.
+   */
+  start(certificate?: Pair, limitMs?: number): Promise<void>;
 }
 
 /** How a management cluster is made. */
@@ -175,11 +178,11 @@ function attach(facts: ManagementFacts): Management {
       signal("SIGKILL");
       await until("the API server to end", async () => processes().length === 0, namespace);
     },
-    start: async (certificate) => {
+    start: async (certificate, limitMs) => {
       if (certificate !== undefined) writeServing(namespace, certificate);
       const { "kube-apiserver": program } = await provisionBinaries();
       startIn(namespace, "kube-apiserver", apiServer(program, address));
-      await until("the API server to be ready", async () => await isReady(client), namespace);
+      await until("the API server to be ready", async () => await isReady(client), namespace, limitMs);
     },
   };
 }
@@ -192,12 +195,17 @@ async function isReady({ request }: Client): Promise<boolean> {
   }
 }
 
-async function until(what: string, holds: () => Promise<boolean>, namespace: Namespace): Promise<void> {
-  const end = performance.now() + readyLimitMs;
+async function until(
+  what: string,
+  holds: () => Promise<boolean>,
+  namespace: Namespace,
+  limitMs = readyLimitMs,
+): Promise<void> {
+  const end = performance.now() + limitMs;
   while (!(await holds())) {
     if (performance.now() > end) {
       const logs = ["etcd", "kube-apiserver", "relay"].map((it) => `${it}:\n${endOfLog(namespace, it)}`);
-      throw new Error(`waited ${readyLimitMs / 1000} s for ${what}\n${logs.join("\n")}`);
+      throw new Error(`waited ${limitMs / 1000} s for ${what}\n${logs.join("\n")}`);
     }
     await sleep(50);
   }
