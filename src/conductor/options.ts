@@ -159,6 +159,7 @@ export const optionSchemas = {
   "openstack-ca": certificates,
   "management-no-proxy": z.boolean("true or false"),
   "abandon-clusters": z.boolean("true or false"),
+  "expiry-warning-days": between(1, 365, "days"),
   "self-heal": z.boolean("true or false"),
   "self-heal-limit": between(1, 100, "repairs"),
   "self-heal-window": between(1, 1440, "minutes"),
@@ -258,6 +259,12 @@ export const optionDeclarations: Readonly<Record<OptionName, OptionDeclaration>>
     default: false,
     description:
       "Whether clusters that this conductor manages may be left behind by a removal, another management cluster or an older driver. false: refused while there are any.",
+  },
+  "expiry-warning-days": {
+    type: "int",
+    default: 30,
+    description:
+      "From how many days before the end of the kubeconfig's certificates or token on the unit has a note of it; in the last week it is a louder one, and once it has ended the unit is blocked.",
   },
   "self-heal": {
     type: "boolean",

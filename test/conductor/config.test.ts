@@ -222,6 +222,7 @@ describe("a good configuration is accepted:", () => {
       "openstack-ca": "",
       "management-no-proxy": true,
       "abandon-clusters": false,
+      "expiry-warning-days": 30,
       "self-heal": true,
       "self-heal-limit": 5,
       "self-heal-window": 60,

@@ -95,6 +95,7 @@ export const optionTable: Readonly<Record<OptionName, readonly [good: string, ta
   "openstack-ca": [ca, ["empty", ...lines, ...signs, ...yaml, ...foreign]],
   "management-no-proxy": ["true", ["a truth"]],
   "abandon-clusters": ["true", ["a truth"]],
+  "expiry-warning-days": ["5", ["a number"]],
   "self-heal": ["true", ["a truth"]],
   "self-heal-limit": ["5", ["a number"]],
   "self-heal-window": ["5", ["a number"]],
