@@ -180,7 +180,7 @@ export function viewGates(
 }
 
 /** A shell command in the environment that the files of /etc/default make for the conductor. */
-function afterDefaults({ defaults }: Roots, command: string): string {
+export function afterDefaults({ defaults }: Roots, command: string): string {
   return `
 DAEMON_ARGS=
 for file in ${defaults}/openstack ${defaults}/magnum-conductor; do
