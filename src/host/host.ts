@@ -116,9 +116,10 @@ export interface HttpsRequest {
 
 /**
  * What is wrong between a server and TLS: no authority that is trusted vouches for its certificate; that is for another
- * name; it is not valid now; it speaks something else than TLS; or it refuses the client's certificate, or its absence.
+ * name; it is not valid now; it speaks something else than TLS; it ends the connection; or it refuses the client's
+ * certificate, or its absence.
  */
-export type TlsFault = "untrusted" | "name" | "expired" | "no TLS" | "client";
+export type TlsFault = "untrusted" | "name" | "expired" | "no TLS" | "closed" | "client";
 
 /**
  * What became of a request: an answer, whatever its status; or how far it came. `name`: the server's name has no

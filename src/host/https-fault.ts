@@ -52,7 +52,7 @@ function tlsFault(code: string): readonly [reason: string, fault?: TlsFault] {
   if (code === "CERT_NOT_YET_VALID") return ["its certificate is not valid yet", "expired"];
   if (clientAlert.test(code)) return ["it refuses the client's certificate", "client"];
   if (notTls.test(code)) return ["it speaks no TLS", "no TLS"];
-  if (hungUp.has(code)) return ["it ends the connection in the TLS handshake"];
+  if (hungUp.has(code)) return ["it ends the connection in the TLS handshake", "closed"];
   return [`no agreement on TLS (${code})`];
 }
 

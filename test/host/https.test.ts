@@ -195,7 +195,9 @@ describe("a request that gets no answer says how far it came:", () => {
     const port = await listening(
       createTcpServer((socket) => socket.once("data", () => socket.resetAndDestroy())),
     );
-    expect(await asked(port)).toEqual(failed("tls", "it ends the connection in the TLS handshake"));
+    expect(await asked(port)).toEqual(
+      failed("tls", "it ends the connection in the TLS handshake", { tls: "closed" }),
+    );
   });
 
   test("a server that shares no version of TLS with us", async () => {
