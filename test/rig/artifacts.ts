@@ -12,6 +12,7 @@ import {
 import { join } from "node:path";
 import { execa } from "execa";
 import { rigCache } from "./cache.ts";
+import { chartsDigest, packCharts } from "./charts.ts";
 import { lowerFoldersInUse } from "./clones.ts";
 import { withLock } from "./lock.ts";
 import { type Progress, progressOf } from "./progress.ts";
@@ -66,8 +67,8 @@ export function helmSha256(version: HelmVersion): string {
 }
 
 /**
- * Fills the cache, if it isn't filled, with the driver's wheels and with helm built by Go and wrapped as its
- * official tarball is. Safe to call side by side and to kill.
+ * Fills the cache, if it isn't filled, with the driver's wheels, helm built by Go and wrapped as its official tarball
+ * is, and the chart. Safe to call side by side and to kill.
  */
 export async function provisionArtifacts(): Promise<Artifacts> {
   const key = artifactsKey();
@@ -91,7 +92,9 @@ function artifactsFolder(): string {
 
 /** Changes with what determines the artifacts; the number, with how this file makes them. */
 function artifactsKey(): string {
-  const hash = createHash("sha256").update(JSON.stringify([2, helmVersions, architecture, drivers]));
+  const hash = createHash("sha256").update(
+    JSON.stringify([2, helmVersions, architecture, drivers, chartsDigest()]),
+  );
   return hash.digest("hex").slice(0, 16);
 }
 
@@ -113,6 +116,7 @@ async function build(folder: string, progress: Progress): Promise<void> {
     await buildHelm(version, join(work, "build"), tarball, progress);
     writeFileSync(join(work, `${helmTarballName(version)}.sha256`), `${sha256Of(tarball)}\n`);
   }
+  await packCharts(join(served, "charts"), join(work, "build"));
   renameSync(work, folder);
   progress("done");
 }

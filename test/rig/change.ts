@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { RecipeName } from "./conductor.ts";
 import { describeRig } from "./describe-rig.ts";
 import { graftJson, mainPids, resolved, sh, starts } from "./look.ts";
+import { mirror } from "./mirror.ts";
 import { kubeconfig, makeGraftedSite, type Site } from "./site.ts";
 
 const ready = { status: "active", message: "Unit is ready" };
@@ -35,24 +36,25 @@ export function changeTests(recipe: RecipeName): void {
 
     const machine = '{"Machine": {"api_version": "cluster.x-k8s.io/v1beta2"}}';
     it.each([
-      ["chart-version", "0.24.1", "default_helm_chart_version", "0.24.1", "0.25.1"],
+      ["chart-version", "0.24.1", undefined, "default_helm_chart_version", "0.24.1", "0.25.1"],
       [
         "chart-repository",
-        "https://charts.example.com/capi",
+        mirror.otherChartsUrl,
+        mirror.chartsUrl,
         "helm_chart_repo",
-        "https://charts.example.com/capi",
-        "https://azimuth-cloud.github.io/capi-helm-charts",
+        mirror.otherChartsUrl,
+        mirror.chartsUrl,
       ],
-      ["api-resources", machine, "api_resources", machine.replaceAll(" ", ""), "{}"],
+      ["api-resources", machine, undefined, "api_resources", machine.replaceAll(" ", ""), "{}"],
     ])(
       "%s rewrites the drop-in alone, restarts each service once, and back",
-      async (option, to, name, now, back) => {
+      async (option, to, from, name, now, back) => {
         const was = await others();
         expect(await startsOf(() => site.unit.configure({ [option]: to }))).toEqual([1, 1]);
         expect(await site.unit.status()).toEqual(ready);
         expect(await resolved(site.conductor, "capi_helm", name)).toBe(now);
         expect(await others()).toBe(was);
-        expect(await startsOf(() => site.unit.configure({ [option]: undefined }))).toEqual([1, 1]);
+        expect(await startsOf(() => site.unit.configure({ [option]: from }))).toEqual([1, 1]);
         expect(await resolved(site.conductor, "capi_helm", name)).toBe(back);
         expect(await others()).toBe(was);
         expect(await site.unit.status()).toEqual(ready);

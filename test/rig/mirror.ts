@@ -20,6 +20,10 @@ export const mirror = {
       return helmSha256("3.17.2");
     },
   },
+  /** A helm repository with our own chart in the versions that tests use. */
+  chartsUrl: `${address}/charts`,
+  /** The same by another name. */
+  otherChartsUrl: `${address.replace("127.0.0.1", "localhost")}/charts`,
   unit: "rig-mirror.service",
   /** Where the files are in the container. */
   folder: "/srv/mirror",

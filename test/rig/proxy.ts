@@ -32,6 +32,7 @@ export function proxyTests(recipe: RecipeName): void {
       const config = {
         "driver-index-url": byName(mirror.indexUrl),
         "helm-url": byName(mirror.helmUrl),
+        "chart-repository": byName(mirror.chartsUrl),
       };
       site = await makeSite(recipe, { config });
       await startProxy(site.conductor);

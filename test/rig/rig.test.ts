@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { provisionArtifacts } from "./artifacts.ts";
+import { chartVersions } from "./charts.ts";
 import { type Conductor, startConductor } from "./conductor.ts";
 import { describeRig } from "./describe-rig.ts";
 import { mirror } from "./mirror.ts";
@@ -71,6 +72,39 @@ for (const recipe of ["bookworm", "trixie"] as const)
       expect(names).toEqual([folder, `${folder}LICENSE`, `${folder}README.md`, `${folder}helm`]);
       const argv = [`/tmp/${folder}helm`, "version", "--template", "{{.Version}}"];
       expect(await outputOf(conductor, ...argv)).toBe(`v${version}`);
+    });
+
+    it("serves the chart to helm, in each version the kinds that it has to have", async () => {
+      await outputOf(conductor, "sh", "-c", `curl -s ${mirror.helmUrl} | tar -xzf - -C /tmp`);
+      const helm = `/tmp/linux-${process.arch === "x64" ? "amd64" : process.arch}/helm`;
+      const chart = ["openstack-cluster", "--repo", mirror.chartsUrl, "--version"];
+      for (const version of chartVersions) {
+        expect(await outputOf(conductor, helm, "show", "chart", ...chart, version)).toContain(version);
+        const set = "nodeGroups[0].name=default-worker";
+        const text = await outputOf(conductor, helm, "template", "demo", ...chart, version, "--set", set);
+        const kinds = [...text.matchAll(/^apiVersion: (\S+)\nkind: (\S+)$/gm)].map(
+          ([, api, kind]) => `${api} ${kind}`,
+        );
+        const infrastructure = `infrastructure.cluster.x-k8s.io/${version === "0.10.1" ? "v1alpha7" : "v1beta1"}`;
+        expect(new Set(kinds)).toEqual(
+          new Set([
+            "cluster.x-k8s.io/v1beta1 Cluster",
+            "cluster.x-k8s.io/v1beta1 MachineDeployment",
+            "cluster.x-k8s.io/v1beta1 MachineHealthCheck",
+            "controlplane.cluster.x-k8s.io/v1beta1 KubeadmControlPlane",
+            "bootstrap.cluster.x-k8s.io/v1beta1 KubeadmConfigTemplate",
+            `${infrastructure} OpenStackCluster`,
+            `${infrastructure} OpenStackMachineTemplate`,
+            "v1 Secret",
+            "v1 ServiceAccount",
+            "apps/v1 Deployment",
+            "rbac.authorization.k8s.io/v1 Role",
+            "rbac.authorization.k8s.io/v1 RoleBinding",
+            "addons.stackhpc.com/v1alpha1 HelmRelease",
+            "addons.stackhpc.com/v1alpha1 Manifests",
+          ]),
+        );
+      }
     });
 
     it("has no network but its own loopback and the way to the management cluster", async () => {

@@ -30,6 +30,7 @@ export function mirrorOptions(): Record<string, string> {
     "driver-index-url": mirror.indexUrl,
     "helm-url": mirror.helmUrl,
     "helm-sha256": mirror.helmSha256,
+    "chart-repository": mirror.chartsUrl,
   };
 }
 
