@@ -17,6 +17,7 @@ import { interfaceTo } from "./management/link.ts";
 import { type ManagementOptions, startManagement } from "./management/management.ts";
 import { healthyObjects, makeNamespace, postHealthyCluster, postObjects } from "./management/objects.ts";
 import { type OwnManagement, usualAddress } from "./management/server.ts";
+import { fillTokenSecret, requestToken, signedToken } from "./management/service-accounts.ts";
 import { kubeconfig } from "./site.ts";
 
 /** Starts a cluster beside the one that all tests share; it ends with the test. */
@@ -313,5 +314,47 @@ describeRig("the kinds of a management cluster", () => {
     await postObjects(management, healthyObjects({ version: "v1beta2" }).clusters);
     expect(await statusOf(management, clusters("v1beta1"))).toBe(500);
     expect(await statusOf(management, clusters("v1beta2"))).toBe(200);
+  });
+});
+
+describeRig("the service accounts of a management cluster", () => {
+  let management: OwnManagement;
+  const accounts = "/api/v1/namespaces/default/serviceaccounts";
+  const who = async (token: string): Promise<string> => {
+    const path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+    const review = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
+    const { status, body } = await management.request("POST", path, review, { as: { token } });
+    if (status !== 201) return String(status);
+    return (body as { status: { userInfo: { username: string } } }).status.userInfo.username;
+  };
+  beforeAll(async () => {
+    management = await startManagement({ address: "192.0.2.48", without: ["cluster.x-k8s.io"] });
+    await management.demand("POST", accounts, { metadata: { name: "magnum" } });
+  });
+  afterAll(() => management?.down());
+
+  it("log in with a token of the server's, until it expires", async () => {
+    const user = "system:serviceaccount:default:magnum";
+    const token = await requestToken(management, "default", "magnum", 600);
+    expect(await who(token)).toBe(user);
+    const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+    expect(await who(signedToken(management, claims))).toBe(user);
+    const past = Math.floor(Date.now() / 1000) - 60;
+    expect(await who(signedToken(management, { ...claims, exp: past }))).toBe("401");
+  });
+
+  it("log in with the token of a Secret, until that is deleted", async () => {
+    const secrets = "/api/v1/namespaces/default/secrets";
+    const annotations = { "kubernetes.io/service-account.name": "magnum" };
+    const type = "kubernetes.io/service-account-token";
+    await management.demand("POST", secrets, { metadata: { name: "magnum-token", annotations }, type });
+    const token = await fillTokenSecret(management, "default", "magnum-token");
+    expect(await who(token)).toBe("system:serviceaccount:default:magnum");
+    const { data } = (await management.demand("GET", `${secrets}/magnum-token`)) as {
+      data: Record<string, string>;
+    };
+    expect(Buffer.from(data["token"] ?? "", "base64").toString()).toBe(token);
+    await management.demand("DELETE", `${secrets}/magnum-token`);
+    await expect.poll(() => who(token), { timeout: 30_000 }).toBe("401");
   });
 });
