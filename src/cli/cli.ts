@@ -222,8 +222,9 @@ function shownProxies(proxies: Proxies | undefined): Readonly<Record<string, str
   };
 }
 
-async function remove(call: Call): Promise<number> {
-  const report = await undo(call.world.host, "apply", { watch: progressOf(call) });
+async function remove(call: Call, given: Run["given"]): Promise<number> {
+  const abandons = given["abandon-clusters"] === true ? { abandons: true } : {};
+  const report = await undo(call.world.host, "apply", { watch: progressOf(call), ...abandons });
   if (report === undefined) {
     say(call, { "in-line": true, outcomes: [] }, "nothing was ever changed on this unit\n");
     return exit.inLine;
@@ -272,7 +273,7 @@ function printed(call: Call, { document, text }: Printed): number {
 async function run(call: Call, { verb, given }: Run): Promise<number> {
   switch (verb) {
     case "remove":
-      return await remove(call);
+      return await remove(call, given);
     case "heal-log":
       return await healLog(call, given);
     case "rollback":

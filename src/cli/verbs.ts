@@ -77,6 +77,10 @@ const verbOptions = {
     verbs: ["restart-services"],
     says: ["only those with a deferred restart"],
   },
+  "abandon-clusters": {
+    verbs: ["remove"],
+    says: ["also while clusters of this conductor live"],
+  },
   "per-project": {
     verbs: ["rbac"],
     value: "NAMESPACE,...",

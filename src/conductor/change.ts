@@ -9,11 +9,13 @@ import { showUnit } from "../resources/systemctl.ts";
 import { type Conductor, findConductor, ownServices } from "./conductor.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { isDeferral } from "./deferred.ts";
-import { desiredState, isReadByDaemons, pruneStore } from "./desired-state.ts";
+import { desiredState, isReadByDaemons } from "./desired-state.ts";
 import { endHold, type Hold, readHold, writeHold } from "./hold.ts";
+import { isManagementGate } from "./management-gates.ts";
 import { claim } from "./owner.ts";
 import { paths } from "./paths.ts";
 import { putOnProbation } from "./probation.ts";
+import { pruneStore } from "./software.ts";
 import { type ClosedTurn, turnGateId } from "./turn.ts";
 import { revertedState } from "./undone-state.ts";
 import {
@@ -128,7 +130,7 @@ export async function change(
     const { message: reason, remedy, cure } = report;
     return await revert(host, found, untilAsked(host, { source: "change", reason, remedy, cure }), watch);
   }
-  const failure = whyNotHeld(report, { closedBefore, isDeliberate });
+  const failure = whyNotHeld(report, { closedBefore, isDeliberate, isElsewhere: isManagementGate });
   if (found === undefined) {
     if (report.outcomes.every(({ outcome }) => outcome === "unchanged")) await commit(host, wish, unit);
     return { report };
@@ -146,7 +148,7 @@ export async function change(
 }
 
 function closedBy(report: Report): Trouble {
-  const [gate] = closedOf(report.gates);
+  const [gate] = closedOf(report.gates).filter(({ cure }) => cure !== "note");
   if (gate === undefined) throw new Error("a run was refused without a closed gate");
   return { source: gate.id, reason: gate.reason, remedy: gate.remedy, cure: gate.cure };
 }

@@ -84,6 +84,13 @@ function refusalOf(issue: z.core.$ZodIssue, raw: RawOptions): Refusal {
 interface Told {
   readonly proxies?: ModelProxies;
   readonly attached?: Attachments;
+  /** What `api-resources=auto` comes to; `{}` unless told. */
+  readonly apiResources?: string;
+}
+
+/** Whether the options leave the API versions to what the management cluster serves. */
+export function leavesApiResources(raw: RawOptions): boolean {
+  return (raw["api-resources"] ?? optionDeclarations["api-resources"].default) === "auto";
 }
 
 /**
@@ -93,7 +100,7 @@ interface Told {
 export function parseConfig(
   raw: RawOptions,
   kubeconfig: string,
-  { proxies: told, attached = {} }: Told = {},
+  { proxies: told, attached = {}, apiResources = "{}" }: Told = {},
 ): Config | readonly Refusal[] {
   const parsed = parseOptions(withoutNeed(raw, attached));
   if ("refusals" in parsed) return parsed.refusals;
@@ -108,6 +115,7 @@ export function parseConfig(
   return {
     ...parsed.options,
     ...decidedBy(attached),
+    ...(leavesApiResources(raw) ? { "api-resources": apiResources } : {}),
     kubeconfig,
     ...(proxies === undefined ? {} : { proxies }),
     ...(Object.keys(attached).length === 0 ? {} : { attached }),

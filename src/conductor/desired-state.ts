@@ -8,35 +8,28 @@ import type { DesiredState } from "../reconcile/reconcile.ts";
 import type { Change, Resource } from "../reconcile/resource.ts";
 import { directory } from "../resources/directory.ts";
 import { file, sha256, unusedFile } from "../resources/file.ts";
-import { type HelmBinary, helmBinary, keptHelm } from "../resources/helm-binary.ts";
-import { lineBlock, splitAtBlock } from "../resources/line-block.ts";
+import { type HelmBinary, helmBinary } from "../resources/helm-binary.ts";
+import { lineBlock } from "../resources/line-block.ts";
 import { type ForgettableOriginals, type Originals, originals } from "../resources/originals.ts";
 import { root } from "../resources/owner.ts";
-import { type PipPackage, pipPackage, pipPackageInput, wheelPrefix } from "../resources/pip-package.ts";
-import { recordProcess, type ServiceInput, service } from "../resources/service.ts";
-import { store } from "../resources/store.ts";
-import type { UnitStatus } from "../resources/systemctl.ts";
-import { attachedFile } from "./attached.ts";
-import { apiService, type Conductor, statusOf } from "./conductor.ts";
+import { type PipPackage, pipPackage } from "../resources/pip-package.ts";
+import { chartGate } from "./chart-gate.ts";
+import { clustersKeptGate } from "./clusters-kept.ts";
+import type { Conductor } from "./conductor.ts";
 import type { Config } from "./config.ts";
+import { daemons, restartables, wantedBy } from "./daemons.ts";
 import { blockLines, blockOf, defaultsOwner, markers } from "./defaults-block.ts";
-import { deferralGate, policyGate, sharedGate, unlessDeferred } from "./deferred.ts";
+import { unlessDeferred } from "./deferred.ts";
 import { daemonOptions, describeDropIn, renderDropIn } from "./drop-in.ts";
-import {
-  conductorProxiesGate,
-  driverEntryPoint,
-  gatesNotChecked,
-  helmOnPathGate,
-  showArgsGate,
-  viewGates,
-} from "./gates.ts";
+import { conductorProxiesGate, gatesNotChecked, helmOnPathGate, showArgsGate, viewGates } from "./gates.ts";
 import { helmIdleGate, pendingReleasesGate } from "./helm-work.ts";
 import { leftoverGates } from "./leftovers.ts";
+import { managementGates } from "./management-gates.ts";
 import { optionNotes } from "./option-notes.ts";
 import { paths, services } from "./paths.ts";
 import { liveGate, restGates } from "./process-gates.ts";
-import { publishedHelm, publishedWheels } from "./published.ts";
 import { liveRoots, type Roots } from "./roots.ts";
+import { driverPackage, helmOf } from "./software.ts";
 import { inLiveWords, stage } from "./staged.ts";
 import { fill } from "./templates.ts";
 import { type ClosedTurn, turnGate } from "./turn.ts";
@@ -44,125 +37,6 @@ import { watchUnits } from "./watch-units.ts";
 
 /** What stood on the unit before this project first touched it. */
 export const firstOriginals: ForgettableOriginals = originals(paths.originals);
-const artifacts = store(paths.store);
-
-/** The driver's name, as a package. */
-export const driverName = "magnum-capi-helm";
-
-/** The driver as a package of the daemons' Python, seen as their user. */
-export function driverPackage(
-  config: Pick<Config, "driver-version" | "driver-index-url" | "proxies" | "attached">,
-  unit: Pick<Conductor, "python" | "daemon">,
-): PipPackage {
-  const wheel = config.attached?.["driver-wheel"];
-  return {
-    name: driverName,
-    version: config["driver-version"],
-    hashes: wheel === undefined ? publishedWheels(config["driver-version"]) : [wheel.sha256],
-    entryPoint: driverEntryPoint,
-    python: unit.python,
-    indexUrl: config["driver-index-url"],
-    ...(config.proxies === undefined ? {} : { proxies: config.proxies }),
-    asUser: ["runuser", "-u", unit.daemon.user, "--"],
-    option: "driver-version",
-    staging: paths.staging,
-    store: wheel === undefined ? artifacts : store(`${paths.attached}/${wheel.sha256}`),
-    receipt: paths.driverReceipt,
-    ...(wheel === undefined ? {} : { attached: attachedFile("driver-wheel", wheel) }),
-  };
-}
-
-function helmOf(config: Config, unit: Conductor, kept: Originals): HelmBinary {
-  const version = config["helm-version"];
-  const { helm } = config.attached ?? {};
-  const official = `https://get.helm.sh/helm-v${version}-linux-${unit.architecture}.tar.gz`;
-  return {
-    path: paths.helm,
-    version,
-    url: config["helm-url"] === "" ? official : config["helm-url"],
-    sha256:
-      config["helm-sha256"] === ""
-        ? (publishedHelm(version, unit.architecture) ?? "")
-        : config["helm-sha256"],
-    architecture: unit.architecture,
-    ...(config.proxies === undefined ? {} : { proxies: config.proxies }),
-    originals: kept,
-    receipt: paths.helmReceipt,
-    staging: `${paths.staging}/helm`,
-    store: artifacts,
-    ...(helm === undefined ? {} : { attached: attachedFile("helm", helm) }),
-  };
-}
-
-function dropInInput(desired: string | undefined): ServiceInput {
-  return {
-    name: paths.dropIn,
-    ...(desired === undefined ? {} : { desired }),
-    read: async (host) => {
-      const digest = await host.fs.digest(paths.dropIn);
-      const stat = await host.fs.stat(digest === undefined ? paths.dropInDirectory : paths.dropIn);
-      return { digest: digest ?? "absent", changedAt: stat?.changedAt ?? 0 };
-    },
-  };
-}
-
-function blockInput(path: string, desired: string | undefined): ServiceInput {
-  return {
-    name: path,
-    ...(desired === undefined ? {} : { desired }),
-    read: async (host) => {
-      const bytes = await host.fs.read(path);
-      const found =
-        bytes === undefined ? undefined : splitAtBlock(Buffer.from(bytes).toString("utf8"), markers).block;
-      const changedAt = (await host.fs.stat(path))?.changedAt ?? 0;
-      return { digest: found === undefined ? "absent" : sha256(found), changedAt };
-    },
-  };
-}
-
-/** A service that loads the driver, and what it reads when it starts. */
-export interface Daemon {
-  readonly unit: string;
-  readonly inputs: readonly ServiceInput[];
-  readonly records: string;
-  /** What its restart waits for. */
-  readonly gates: readonly Gate[];
-  /** Where it runs other things too, its state as far as Magnum goes; it is never restarted then. */
-  readonly status?: (host: Host) => Promise<UnitStatus>;
-}
-
-/** Digests of what the daemons have to have read; without one, whatever is there. */
-export interface Wanted {
-  readonly dropIn: string | undefined;
-  readonly conductorBlock: string | undefined;
-  readonly apiBlock: string | undefined;
-}
-
-/** The services of a unit that load the driver. */
-export function daemons(unit: Conductor, driver: PipPackage, wanted: Wanted): readonly Daemon[] {
-  const shared = [pipPackageInput(driver), dropInInput(wanted.dropIn)];
-  const conductor = [...shared, blockInput(paths.conductorDefaults, wanted.conductorBlock)];
-  const api = unit.apiTakesConfigArguments
-    ? [...shared, blockInput(paths.apiDefaults, wanted.apiBlock)]
-    : shared;
-  return [
-    { unit: services.conductor, inputs: conductor, records: paths.processes, gates: [helmIdleGate()] },
-    ...(unit.hasApi ? [{ ...apiDaemon(unit), inputs: api, records: paths.processes, gates: [] }] : []),
-  ];
-}
-
-function apiDaemon(unit: Conductor): Pick<Daemon, "unit" | "status"> {
-  const name = apiService(unit);
-  if (unit.otherApi?.isShared !== true) return { unit: name };
-  return { unit: name, status: (host) => statusOf(host, unit, name) };
-}
-
-/** Who leaves a daemon alone, whatever it has read. */
-function deferralOf({ unit, status }: Daemon, defers: boolean, turn: ClosedTurn | undefined): Gate {
-  if (status !== undefined) return sharedGate(unit);
-  if (defers) return deferralGate(unit);
-  return turn === undefined ? policyGate(unit) : turnGate(turn, [unit]);
-}
 
 /** sha256 of what the daemons read of a configuration: another release of the charm may make other bytes of the same. */
 export function renderedBy(config: Config): string {
@@ -174,13 +48,10 @@ export function isReadByDaemons(id: string): boolean {
   return id === `file:${paths.dropIn}` || /^(pip-package|helm|directory|block|service):/.test(id);
 }
 
-function wantedBy(dropIn: string, { proxies }: Pick<Config, "proxies">): Wanted {
-  const block = (path: string) => sha256(blockOf(path, proxies));
-  return {
-    dropIn: sha256(dropIn),
-    conductorBlock: block(paths.conductorDefaults),
-    apiBlock: block(paths.apiDefaults),
-  };
+/** Whether a change of this resource makes the daemons talk to the management cluster in another way. */
+function isOfManagement(id: string): boolean {
+  const files = [paths.kubeconfig, paths.dropIn].map((path) => `file:${path}`);
+  return files.includes(id) || /^(pip-package|helm|block):/.test(id);
 }
 
 /** What only the charm or the command knows: where the charm's folder is, for the command to be found. */
@@ -189,8 +60,8 @@ export interface Placement {
   readonly charmDirectory?: string;
   /** The unit's name at Juju, `magnum-capi-helm/0`, for the watch to run its hooks under Juju's lock. */
   readonly unitName?: string;
-  /** Whether the exit gates ask for all of helm's releases, which costs the management cluster something. */
-  readonly askReleases?: boolean;
+  /** Whether the exit gates ask for what takes seconds too: all of helm's releases, and the chart. */
+  readonly thorough?: boolean;
 }
 
 /** The runbook on one screen: what a unit has, in this order, and what must hold before a restart and at the end. */
@@ -226,29 +97,59 @@ export function desiredState(
       ...running,
       ...unsetCertificates(config, kept, running),
     ],
-    permits: (changes) => (turn === undefined || defers ? [] : turnOf(turn, changes)),
-    stage: async (host, changes) => {
-      if (!changes.some(({ id }) => isReadByDaemons(id))) return [];
-      const changing = new Set<string>(changes.map(({ id }) => id));
-      const roots = await stage(host, {
-        unit,
-        dropIn,
-        proxies: config.proxies,
-        driver: changing.has(`pip-package:${driver.name}`) ? driver : undefined,
-        helm: changing.has(`helm:${helm.path}`) ? helm : undefined,
-      });
-      const restarts = changing.has(`service:${services.conductor}`) && !defers;
-      return [...proof(roots).map((gate) => inLiveWords(gate, roots)), ...(restarts ? [helmIdleGate()] : [])];
-    },
+    permits: (changes) => [
+      ...(turn === undefined || defers ? [] : turnOf(turn, changes)),
+      ...managementPermits(config, changes),
+    ],
+    stage: (host, changes) => staged(host, changes, { config, unit, dropIn, driver, helm, proof }),
     settleGates: restGates(unit),
     exitGates: [
       ...proof(),
       unlessDeferred(liveGate(unit, helm.version, proxies), running),
       releases,
+      ...managementGates(config),
+      ...(placement.thorough === true ? [chartGate(unit, config)] : []),
       ...gatesNotChecked,
     ],
     notes: [...leftoverGates(unit, markers), ...optionNotes(config)],
   };
+}
+
+interface Proved {
+  readonly config: Config;
+  readonly unit: Conductor;
+  readonly dropIn: string;
+  readonly driver: PipPackage;
+  readonly helm: HelmBinary;
+  proof(roots: Roots): readonly Gate[];
+}
+
+/** Puts what the changes would bring beside the live files; the gates that prove it there. */
+async function staged(host: Host, changes: readonly Change[], it: Proved): Promise<readonly Gate[]> {
+  if (!changes.some(({ id }) => isReadByDaemons(id))) return [];
+  const { config, unit, dropIn, driver, helm } = it;
+  const changing = new Set<string>(changes.map(({ id }) => id));
+  const roots = await stage(host, {
+    unit,
+    dropIn,
+    proxies: config.proxies,
+    driver: changing.has(`pip-package:${driver.name}`) ? driver : undefined,
+    helm: changing.has(`helm:${helm.path}`) ? helm : undefined,
+  });
+  const restarts = changing.has(`service:${services.conductor}`) && config["enable-auto-restarts"];
+  const gates = [...it.proof(roots), ...(fetchesAnew(changing) ? [chartGate(unit, config, roots)] : [])];
+  return [...gates.map((gate) => inLiveWords(gate, roots)), ...(restarts ? [helmIdleGate()] : [])];
+}
+
+/** Whether helm is to fetch another chart, or in another way. */
+function fetchesAnew(changing: ReadonlySet<string>): boolean {
+  return [...changing].some((id) => id === `file:${paths.dropIn}` || /^(helm|block):/.test(id));
+}
+
+/** What must hold of the management cluster before the daemons talk to it in another way. */
+function managementPermits(config: Config, changes: readonly Change[]): readonly Gate[] {
+  const concerned = changes.some(({ id }) => isOfManagement(id));
+  return concerned ? [...managementGates(config), clustersKeptGate(config)] : [];
 }
 
 function turnOf(turn: ClosedTurn, changes: readonly Change[]): readonly Gate[] {
@@ -256,28 +157,10 @@ function turnOf(turn: ClosedTurn, changes: readonly Change[]): readonly Gate[] {
   return restarted.length === 0 ? [] : [turnGate(turn, restarted)];
 }
 
-/** The daemons as resources that are restarted once `proof` holds, or are left alone. */
-function restartables(
-  running: readonly Daemon[],
-  driver: PipPackage,
-  proof: readonly Gate[],
-  { defers, turn }: { readonly defers: boolean; readonly turn: ClosedTurn | undefined },
-): readonly Resource[] {
-  return running.map((daemon) =>
-    service({
-      ...daemon,
-      mustRun: daemon.status === undefined,
-      gates: [...daemon.gates, ...proof],
-      follows: [`pip-package:${driver.name}`],
-      deferral: deferralOf(daemon, defers, turn),
-    }),
-  );
-}
-
-function releasesGate({ kubeconfig, proxies }: Config, unit: Conductor, { askReleases }: Placement): Gate {
+function releasesGate({ kubeconfig, proxies }: Config, unit: Conductor, { thorough }: Placement): Gate {
   const server = managementServer(kubeconfig);
   const throughProxy = server !== undefined && proxyFor(server, proxies) !== undefined;
-  return pendingReleasesGate(unit, askReleases === true, throughProxy);
+  return pendingReleasesGate(unit, thorough === true, throughProxy);
 }
 
 function files(config: Config, unit: Conductor, dropIn: string, kept: Originals): readonly Resource[] {
@@ -356,25 +239,4 @@ function watch(
 ): readonly Resource[] {
   if (charmDirectory === undefined) return [];
   return watchUnits(unit, { charmDirectory, driverVersion: config["driver-version"] }, kept);
-}
-
-/** Writes down what the running daemons have read, so that a drift that is repaired later needs no restart. */
-export async function recordDaemons(host: Host, config: Config, unit: Conductor): Promise<void> {
-  const wanted = wantedBy(renderDropIn(daemonOptions(config)), config);
-  for (const daemon of daemons(unit, driverPackage(config, unit), wanted)) {
-    await recordProcess(host, { ...daemon, mustRun: true });
-  }
-}
-
-/** Removes the kept wheels and binaries, fetched and attached, that none of these configurations needs. */
-export async function pruneStore(host: Host, unit: Conductor, configs: readonly Config[]): Promise<void> {
-  const needed = configs.flatMap((config) => [
-    wheelPrefix(driverPackage(config, unit)),
-    keptHelm(helmOf(config, unit, firstOriginals)),
-  ]);
-  await artifacts.prune(host, needed);
-  const attached = configs.flatMap((config) => config.attached?.["driver-wheel"]?.sha256 ?? []);
-  for (const name of (await host.fs.list(paths.attached)) ?? []) {
-    if (!attached.includes(name)) await host.fs.removeTree(`${paths.attached}/${name}`);
-  }
 }

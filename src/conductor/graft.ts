@@ -2,11 +2,14 @@ import { type Cure, type Host, HostFault, type Release } from "../host/host.ts";
 import { type Progress, reconcile } from "../reconcile/reconcile.ts";
 import type { Report, Trouble } from "../reconcile/report.ts";
 import { abandonInterrupted, change, finishInterrupted, interruptedChange } from "./change.ts";
+import { requireNoClusters } from "./clusters-kept.ts";
 import { type Conductor, findConductor, type NoConductor } from "./conductor.ts";
 import { type Config, parseConfig, type Refusal } from "./config.ts";
-import { desiredState, recordDaemons, renderedBy } from "./desired-state.ts";
+import { recordDaemons } from "./daemons.ts";
+import { desiredState, renderedBy } from "./desired-state.ts";
 import { heal, noteRepaired, type Repaired } from "./heal.ts";
 import { endHold, type Hold, holdOn, readHold, writeHold } from "./hold.ts";
+import { withApiResources } from "./management-gates.ts";
 import { claim, requireOwn, requireReadable } from "./owner.ts";
 import { paths } from "./paths.ts";
 import { endProbation } from "./probation.ts";
@@ -115,10 +118,11 @@ export async function ready(host: Host, wish: Wish): Promise<Exclude<Ending, Rep
 /** What differs from the wish, and what is closed; reads only. */
 export function plan(host: Host, wish: Wish, watch: Watch = () => {}): Promise<Ending> {
   return faultAsEnding(async () => {
-    const at = await ready(host, wish);
+    const wanted = await withApiResources(host, wish);
+    const at = await ready(host, wanted);
     if (at.end !== "ready") return at;
     const { config, unit } = at;
-    const report = await reconcile(host, desiredState(config, unit, wish), "plan", watch);
+    const report = await reconcile(host, desiredState(config, unit, wanted), "plan", watch);
     return { end: "report", report, config, unit };
   });
 }
@@ -128,7 +132,9 @@ export function plan(host: Host, wish: Wish, watch: Watch = () => {}): Promise<E
  * is new either holds, or the unit is back where it was. Runs alone: another run is waited for, at most 120 s.
  */
 export function apply(host: Host, wish: Wish, options: ApplyOptions = {}): Promise<Ending> {
-  return faultAsEnding(() => locked(host, () => applyAlone(host, wish, options)));
+  return faultAsEnding(() =>
+    locked(host, async () => await applyAlone(host, await withApiResources(host, wish), options)),
+  );
 }
 
 /**
@@ -141,7 +147,10 @@ export function healLast(host: Host, options: ApplyOptions = {}): Promise<Ending
       const wish = await lastWish(host);
       if (wish === undefined) return undefined;
       const repaired = await repairFromMemory(host, options.watch ?? (() => {}));
-      return await applyAlone(host, wish, { ...options, ...(repaired === undefined ? {} : { repaired }) });
+      return await applyAlone(host, await withApiResources(host, wish), {
+        ...options,
+        ...(repaired === undefined ? {} : { repaired }),
+      });
     }),
   );
 }
@@ -303,18 +312,26 @@ export interface UndoOptions {
   readonly watch?: Watch;
   /** Whether nobody comes after this run to end what it leaves. */
   readonly isLast?: boolean;
+  /** Whether clusters of this conductor may be left without a driver; what is in force says so unless told. */
+  readonly abandons?: boolean;
 }
 
-/** Takes everything back. `undefined` when nothing was ever done on this unit. */
+/**
+ * Takes everything back; nothing of it while there are clusters of this conductor, unless these may be abandoned.
+ * `undefined` when nothing was ever done on this unit.
+ */
 export async function undo(
   host: Host,
   mode: Report["mode"],
-  { watch = () => {}, isLast = false }: UndoOptions = {},
+  { watch = () => {}, isLast = false, abandons }: UndoOptions = {},
 ): Promise<Report | Fault | { readonly end: "busy" } | undefined> {
   const left = [await host.fs.stat(paths.state), await host.fs.stat(paths.staging)];
   if (left.every((it) => it === undefined)) return undefined;
   return await faultAsEnding(async () => {
     if (mode === "apply") await requireReadable(host);
+    // What looks after the graft is the charm's, and goes with it.
+    if (mode === "apply" && isLast) await quieten(host);
+    if (mode === "apply") await requireNoClusters(host, abandons);
     if (mode === "apply") await quieten(host);
     return await locked(
       host,

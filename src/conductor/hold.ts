@@ -21,10 +21,14 @@ export async function readHold(host: Host): Promise<Hold | undefined> {
   return await readJson<Hold>(host.fs, paths.hold);
 }
 
-/** The hold, where it holds back this wish. */
+/** The hold, where it holds back this wish: what the management cluster has come to serve meanwhile ends none. */
 export async function holdOn(host: Host, wish: Wish): Promise<Hold | undefined> {
   const hold = await readHold(host);
-  return hold !== undefined && wishDigest(hold.wanted) === wishDigest(wish) ? hold : undefined;
+  if (hold === undefined) return undefined;
+  const { apiResources: _, ...asked } = wish;
+  const { apiResources } = hold.wanted;
+  const same = apiResources === undefined ? asked : { ...asked, apiResources };
+  return wishDigest(hold.wanted) === wishDigest(same) ? hold : undefined;
 }
 
 /** Writes a hold (0600, root). */

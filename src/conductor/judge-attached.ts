@@ -5,9 +5,9 @@ import { readWheel } from "../resources/wheel.ts";
 import type { AttachedName } from "./attached.ts";
 import { architecture } from "./conductor.ts";
 import { showValue } from "./config.ts";
-import { driverName } from "./desired-state.ts";
 import { paths } from "./paths.ts";
 import { publishedHelm, publishedWheels } from "./published.ts";
+import { driverName } from "./software.ts";
 
 /** What a file turned out to be: what it brings, or why it can't be used. Its words may be shown. */
 type Finding = { readonly version: string; readonly note?: string } | { readonly reason: string };

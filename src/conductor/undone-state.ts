@@ -9,11 +9,13 @@ import { root } from "../resources/owner.ts";
 import { packageAsBefore } from "../resources/pip-package.ts";
 import { recordProcess, service } from "../resources/service.ts";
 import type { Conductor } from "./conductor.ts";
+import { daemons, type Wanted } from "./daemons.ts";
 import { markers } from "./defaults-block.ts";
 import { deferralGate, isPolicy, policyGate, sharedGate } from "./deferred.ts";
-import { daemons, driverPackage, firstOriginals, type Wanted } from "./desired-state.ts";
+import { firstOriginals } from "./desired-state.ts";
 import { paths } from "./paths.ts";
 import { stableGate } from "./process-gates.ts";
+import { driverPackage } from "./software.ts";
 import { watchUnitFiles, watchUnitsAsBefore } from "./watch-units.ts";
 
 /** The digest that a resource of one file wants; `undefined` for none, "absent" where no file is to be. */

@@ -13,7 +13,7 @@ export function verify(
   watch: (progress: Progress) => void = () => {},
 ): Promise<Ending> {
   return faultAsEnding(async () => {
-    const thorough = { ...wish, askReleases: true };
+    const thorough = { ...wish, thorough: true };
     const ending = await plan(host, thorough, watch);
     if (ending.end !== "report") return ending;
     const { report, config, unit } = ending;

@@ -3,8 +3,8 @@ import { packageFiles } from "../resources/pip-package.ts";
 import { policyProgram, policyRules } from "../resources/restart-policy.ts";
 import { apiService, type Conductor, statusOf } from "./conductor.ts";
 import type { Config } from "./config.ts";
-import { driverPackage } from "./desired-state.ts";
 import { paths, services } from "./paths.ts";
+import { driverPackage } from "./software.ts";
 import { watchedPaths } from "./watch-units.ts";
 
 /** What has to be watched for a unit in line to be known as unchanged: files, and main processes. */

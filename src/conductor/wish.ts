@@ -16,6 +16,11 @@ export interface Wish extends Placement {
   readonly proxies?: ModelProxies;
   /** Absent where nothing is. */
   readonly attached?: Attachments;
+  /**
+   * What `api-resources=auto` came to when the management cluster was last asked; absent where that was never, which is
+   * the same as `{}`.
+   */
+  readonly apiResources?: string;
   /** sha256 of what this release of the charm makes of it; absent before it was brought about. */
   readonly rendered?: string;
 }
@@ -41,12 +46,13 @@ export function withRestartsOf(earlier: Wish, latest: Wish | undefined): Wish {
   return now === undefined ? earlier : { ...earlier, options: { ...earlier.options, [autoRestarts]: now } };
 }
 
-/** What identifies a wish: sha256 over its options, kubeconfig, proxies and attached files. Where the charm lies does not count. */
-export function wishDigest({ options, kubeconfig, proxies, attached }: Wish): string {
+/** What identifies a wish: sha256 over its options, kubeconfig, proxies, attached files and chosen API versions. Where the charm lies does not count. */
+export function wishDigest({ options, kubeconfig, proxies, attached, apiResources = "{}" }: Wish): string {
   const entries = Object.entries(options).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const told = proxies === undefined ? [] : [proxies.http, proxies.https, proxies.no];
+  const chosen = apiResources === "{}" ? [] : [{ apiResources }];
   return createHash("sha256")
-    .update(JSON.stringify([entries, kubeconfig, ...told, ...attachedDigests(attached)]))
+    .update(JSON.stringify([entries, kubeconfig, ...told, ...chosen, ...attachedDigests(attached)]))
     .digest("hex");
 }
 
@@ -69,10 +75,11 @@ export async function placedAnew(host: Host, wish: Wish): Promise<Wish> {
 /** Keeps a wish as the one in force. Writes nothing where it is that already. */
 export async function commitWish(host: Host, wish: Wish): Promise<void> {
   if ((await readOwner(host)) === undefined) await claim(host, wish);
-  const { options, proxies, attached, charmDirectory, unitName, rendered } = await placedAnew(host, wish);
-  const desired = { options, proxies, attached, charmDirectory, unitName, rendered };
+  const { kubeconfig, options, proxies, attached, ...rest } = await placedAnew(host, wish);
+  const { charmDirectory, unitName, apiResources, rendered } = rest;
+  const desired = { options, proxies, attached, charmDirectory, unitName, apiResources, rendered };
   await writeIfDifferent(host, paths.desired, `${JSON.stringify(desired, null, 1)}\n`);
-  await writeIfDifferent(host, paths.desiredKubeconfig, wish.kubeconfig);
+  await writeIfDifferent(host, paths.desiredKubeconfig, kubeconfig);
 }
 
 /** Forgets the wish in force: nothing is wanted here any more. */

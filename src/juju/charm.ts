@@ -5,6 +5,7 @@ import { committedWish, isSameWish, type Wish } from "../conductor/wish.ts";
 import type { Host } from "../host/host.ts";
 import { changesOf, type Report, troubles } from "../reconcile/report.ts";
 import { announce, conclude, log, setLastStatus } from "./announce.ts";
+import { hookCommand } from "./hook-command.ts";
 import { beginAmongPeers, type Peers } from "./peers.ts";
 import { type Asked, toldProxies } from "./quiet.ts";
 import { tellAmongPeers } from "./roll-news.ts";
@@ -63,7 +64,10 @@ async function withoutOptions(): Promise<RunEnd> {
 async function isInForce(host: Host, wish: Wish, ending: Ending): Promise<boolean> {
   const committed = await committedWish(host);
   const isHeld = ending.end === "report" && ending.hold !== undefined;
-  return isHeld || (committed !== undefined && isSameWish(committed, wish));
+  if (isHeld || committed === undefined) return isHeld;
+  // Which API versions it comes to was found on the way.
+  const { apiResources } = committed;
+  return isSameWish(committed, apiResources === undefined ? wish : { ...wish, apiResources });
 }
 
 function turnOf({ turn }: Peers): Pick<ApplyOptions, "turn"> {
@@ -137,11 +141,23 @@ async function tellUndone(report: Report): Promise<void> {
   }
 }
 
+/** What the option says now: it may have been set for the very removal. `undefined` where Juju does not tell. */
+async function mayAbandon(): Promise<boolean | undefined> {
+  const { code, stdout } = await hookCommand("config-get", ["--format=json"]);
+  const options = code === 0 ? (JSON.parse(stdout) as Record<string, unknown> | null) : null;
+  const told = options?.["abandon-clusters"];
+  return typeof told === "boolean" ? told : undefined;
+}
+
 /** stop and remove: everything that was ever done on the unit is taken back, but not what another unit keeps here. */
 export async function undoHook(host: Host): Promise<void> {
   const other = await otherOwner(host, thisUnit());
   if (other !== undefined) return await log("INFO", `left alone: ${other} keeps the graft here`);
-  const report = await undo(host, "apply", { isLast: hookName() === "remove" });
+  const abandons = await mayAbandon();
+  const report = await undo(host, "apply", {
+    isLast: hookName() === "remove",
+    ...(abandons === undefined ? {} : { abandons }),
+  });
   if (report === undefined) return;
   if ("end" in report) {
     const why =

@@ -3,6 +3,7 @@ import type { Config } from "../conductor/config.ts";
 import { isDeferral } from "../conductor/deferred.ts";
 import type { Ending } from "../conductor/graft.ts";
 import { fuseOf } from "../conductor/heal.ts";
+import { isManagementGate } from "../conductor/management-gates.ts";
 import { isOptionNote } from "../conductor/option-notes.ts";
 import { paths } from "../conductor/paths.ts";
 import { secondLookAt } from "../conductor/probation.ts";
@@ -64,13 +65,16 @@ async function soonerRetry(host: Host, ending: Ending | undefined, now: number):
   return Math.min(...times.filter((time) => time !== undefined));
 }
 
+/** How long a unit in line goes without a look at its management cluster, which tells nobody of what changes there. */
+const managementMs = 30 * 60_000;
+
 /** What was asked for is written when the last look is over, so its own files are looked at now. */
 async function write(host: Host, taken: Signature): Promise<void> {
   const own = { files: [paths.desired, paths.desiredKubeconfig], processes: [] };
-  const due = taken.inLine ? await secondLookAt(host) : undefined;
+  const due = Math.min((await secondLookAt(host)) ?? Number.POSITIVE_INFINITY, taken.takenAt + managementMs);
   const signature = {
     ...taken,
-    ...(due === undefined ? {} : { retryAt: due }),
+    ...(taken.inLine ? { retryAt: due } : {}),
     files: { ...taken.files, ...takeSignature(taken, own).files },
   };
   await host.fs.write(paths.signature, `${JSON.stringify(signature)}\n`, ownership(root, "0600"));
@@ -78,7 +82,9 @@ async function write(host: Host, taken: Signature): Promise<void> {
 
 /** Whether a note stays until somebody comes: to look again sooner would find the same. */
 function isStanding(source: string): boolean {
-  return source.startsWith("leftover-") || isDeferral(source) || isOptionNote(source);
+  return (
+    source.startsWith("leftover-") || isDeferral(source) || isOptionNote(source) || isManagementGate(source)
+  );
 }
 
 /** Writes the signature at the end of a look, of a unit in line or not: the next one then sees whether anything changed. */

@@ -52,7 +52,7 @@ export function statusFor(ending: Ending): UnitStatus {
 function worstOf(ending: Reported): UnitStatus {
   const held = ending.hold === undefined ? [] : [heldBack(ending.hold)];
   const found = troublesOf(ending);
-  const all: readonly Cause[] = [...held, ...onlyReported(ending.report), ...found, ...olderDriver(ending)];
+  const all: readonly Cause[] = [...held, ...onlyReported(ending.report), ...olderDriver(ending), ...found];
   const [worstOfAll] = all.toSorted((a, b) => rank[a.cure] - rank[b.cure]);
   // What runs with something older matters more than other notes.
   const worst = worstOfAll?.cure === "note" ? (deferredRestarts(ending.report) ?? worstOfAll) : worstOfAll;

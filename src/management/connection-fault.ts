@@ -18,7 +18,7 @@ function tcpFault({ phase, reason }: Failure, { server }: Management): ApiFault 
     return { fault: "tcp", cure: "time", reason: told, remedy: "see routes and security groups" };
   // A proxy that answers has decided so; one that does not may come back.
   const cure = reason.includes("HTTP") ? "operator" : "time";
-  return { fault: "tcp", cure, reason: told, remedy: "see juju-https-proxy, or management-no-proxy=true" };
+  return { fault: "tcp", cure, reason: told, remedy: "see juju-https-proxy, management-no-proxy" };
 }
 
 function tlsFault({ reason, timedOut, tls }: Failure, { server, ca }: Management): ApiFault {

@@ -109,7 +109,7 @@ function judgeReading({ kind, version }: Choice, reading: Reading | undefined): 
   if (reading?.state !== "broken") return fine;
   const state = readNowAndThen.includes(kind.name) ? "degraded" : "broken";
   const reason = `${kind.name} ${version} is served but can't be read (${reading.message})`;
-  return faulty(state, reason, "look at its provider's controller and webhook", "time");
+  return faulty(state, reason, "see its provider's controller", "time");
 }
 
 /** Judges one kind by what is served and by what was read of it. Pure. */

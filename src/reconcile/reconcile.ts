@@ -100,7 +100,7 @@ function skipped(change: Change, because: string): Outcome {
 }
 
 function refused(desired: DesiredState, changes: readonly Change[], gates: readonly GateResult[]): Report {
-  const because = `nothing is written while ${closedOf(gates)[0]?.id ?? "a gate"} is closed`;
+  const because = `nothing is written while ${barring(gates)[0]?.id ?? "a gate"} is closed`;
   return { mode: "apply", outcomes: outcomesOf(desired, changes, (it) => skipped(it, because)), gates };
 }
 
@@ -232,6 +232,11 @@ async function preflight(
   return { all, closed };
 }
 
+/** The results that refuse a change: a note refuses nothing. */
+function barring(results: readonly GateResult[]): readonly GateResult[] {
+  return closedOf(results).filter(({ cure }) => cure !== "note");
+}
+
 /** Whether a change may begin: `undefined`, or the results that refuse it. */
 async function refusal(
   host: Host,
@@ -240,10 +245,10 @@ async function refusal(
   before: readonly GateResult[],
   watch: Watch,
 ): Promise<readonly GateResult[] | undefined> {
-  if (closedOf(before).length > 0) return before;
+  if (barring(before).length > 0) return before;
   const staged = (await desired.stage?.(host, changes)) ?? [];
   const proof = staged.length === 0 ? [] : await judgeAloud(host, staged, "before", watch);
-  return closedOf(proof).length > 0 ? [...before, ...proof] : undefined;
+  return barring(proof).length > 0 ? [...before, ...proof] : undefined;
 }
 
 /**
@@ -267,7 +272,7 @@ export async function reconcile(
   if (changes.length === 0) return await settle(host, desired, unchanged(desired), watch, settled);
   const permits = policy === "change" ? (desired.permits?.(changes) ?? []) : [];
   const permitted = await judgeAloud(host, permits, "before", watch);
-  if (closedOf(permitted).length > 0) return refused(desired, changes, permitted);
+  if (barring(permitted).length > 0) return refused(desired, changes, permitted);
   const before = await preflight(host, desired, changes, watch);
   if (policy === "change") {
     const gates = await refusal(host, desired, changes, before.all, watch);

@@ -53,6 +53,8 @@ export interface Circumstances {
   readonly closedBefore: ReadonlySet<string>;
   /** Whether a gate that holds a resource back leaves the change good: a service that is down on purpose stays down. */
   isDeliberate(gate: string): boolean;
+  /** Whether a gate is about another machine, so that no way back would open it. */
+  isElsewhere(gate: string): boolean;
 }
 
 function failureOf(outcome: Outcome, circumstances: Circumstances): Trouble | undefined {
@@ -90,6 +92,7 @@ export function whyNotHeld(report: Report, circumstances: Circumstances): Troubl
   const [closed] = troubles({ ...report, outcomes: [] }).filter(
     ({ source, cure }) =>
       cure !== "note" &&
+      !circumstances.isElsewhere(source) &&
       !circumstances.closedBefore.has(source) &&
       !down.some((service) => source.startsWith(`${service}-`)),
   );

@@ -27,6 +27,7 @@ describe("a command line", () => {
     ["show-effective-config", run("show-effective-config")],
     ["restart-services", run("restart-services")],
     ["restart-services --deferred-only", run("restart-services", { "deferred-only": true })],
+    ["remove --abandon-clusters", run("remove", { "abandon-clusters": true })],
     ["apply --deferred-only", { kind: "wrong", reason: "--deferred-only is for restart-services" }],
     ["rollback --to last", { kind: "wrong", reason: expect.stringContaining("--to is previous, or a") }],
     ["plan --to previous", { kind: "wrong", reason: "--to is for rollback" }],

@@ -14,6 +14,7 @@ import { architecture, conductorMachine, wish } from "../support/machine/conduct
 import { helmArchive } from "../support/machine/fake-helm.ts";
 import { restarts } from "../support/machine/fake-systemd.ts";
 import { listing } from "../support/machine/listing.ts";
+import { openstackKinds } from "../support/management/memory-cluster.ts";
 import { reported } from "../support/reported.ts";
 import { driverWheel } from "../support/wheels.ts";
 
@@ -177,7 +178,7 @@ describe("an attached wheel", () => {
   });
 
   test("can be rolled back from, to the files before and to another driver of the index", async () => {
-    const { host, python } = await conductorMachine();
+    const { host, python, management } = await conductorMachine();
     const [one, two] = [await driverWheel({ comment: "one" }), await driverWheel({ comment: "two" })];
     for (const bytes of [one, two])
       await done(
@@ -189,7 +190,10 @@ describe("an attached wheel", () => {
     await host.fs.removeTree("/juju");
     await done(rollback(host, "previous"));
     expect(python.installed?.record).toBe(sha256(one));
-    await done(rollback(host, { driver: "1.3.0" }));
+    // Driver 1.3.0 reads this version of OpenStackCluster alone.
+    management.world.kinds = [...openstackKinds(["v1alpha6", "v1beta1"]), ...management.world.kinds];
+    const back = await reported(rollback(host, { driver: "1.3.0" }));
+    expect(troubles(back.report)).toMatchObject([{ source: "management-lifecycle", cure: "note" }]);
     expect(python.installed?.version).toBe("1.3.0");
     expect((await committedWish(host))?.attached).toBeUndefined();
   });

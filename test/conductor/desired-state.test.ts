@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Conductor } from "../../src/conductor/conductor.ts";
 import { parseConfig, type RawOptions } from "../../src/conductor/config.ts";
-import { desiredState, driverPackage } from "../../src/conductor/desired-state.ts";
+import { desiredState } from "../../src/conductor/desired-state.ts";
+import { driverPackage } from "../../src/conductor/software.ts";
 import { undoneState } from "../../src/conductor/undone-state.ts";
 import { memoryHost } from "../../src/host/memory-host.ts";
 import type { Resource } from "../../src/reconcile/resource.ts";
@@ -65,11 +66,15 @@ describe("the desired state of a unit", () => {
         helm-on-path
         magnum-conductor-live
         pending-releases
+        kubeconfig-valid
         management-tcp
+        management-tls
         management-login
         management-permissions
         management-api-versions
-        chart-reachable
+        management-projects
+        management-lifecycle
+        management-admin
         trust
         security-group
         cluster-health

@@ -577,7 +577,7 @@ describe("the running conductor", () => {
 
 test("what is not looked at yet is listed with its reason, and never passed", async () => {
   const results = await judge(scriptedHost([]), gatesNotChecked);
-  expect(results.length).toBeGreaterThan(5);
+  expect(results.length).toBeGreaterThan(3);
   for (const result of results) {
     expect(result).toMatchObject({ state: "not checked", reason: expect.stringContaining("not built yet") });
   }

@@ -63,6 +63,7 @@ describe("a fresh conductor", () => {
     expect(open.toSorted()).toEqual([
       "driver-enumerated",
       "helm-on-path",
+      "kubeconfig-valid",
       "leftover-driver-copy",
       "leftover-enabled-drivers",
       "leftover-exec-start",
@@ -75,6 +76,14 @@ describe("a fresh conductor", () => {
       "magnum-conductor-live",
       "magnum-conductor-options",
       "magnum-conductor-stable",
+      "management-admin",
+      "management-api-versions",
+      "management-lifecycle",
+      "management-login",
+      "management-permissions",
+      "management-projects",
+      "management-tcp",
+      "management-tls",
       "show-args",
     ]);
     expect(report.gates.filter(({ state }) => state === "closed")).toEqual([]);

@@ -64,11 +64,14 @@ describe("docs/reference/gates.md", () => {
     const config = parseConfig(set, kubeconfigText(), { proxies });
     if (!("kubeconfig" in config)) throw new Error("the options of this test are refused");
     const free = desiredState({ ...config, "enable-auto-restarts": true }, conductorFacts, {});
-    const { resources, settleGates = [], exitGates, notes = [] } = desiredState(config, conductorFacts, {});
+    const asked = desiredState(config, conductorFacts, { thorough: true });
+    const { resources, settleGates = [], exitGates, notes = [], permits } = asked;
+    const kubeconfig = { id: "file:/etc/magnum/kubeconfig", action: "update", drift: [] } as const;
     const turns = [turnGate({ reason: "x" }, [])];
     const gates = [
       ...resources.flatMap(({ preflight = [], gates: own = [] }) => [...preflight, ...own]),
       ...[...resources, ...free.resources].flatMap(({ deferral }) => deferral ?? []),
+      ...(permits?.([kubeconfig]) ?? []),
       ...settleGates,
       ...exitGates,
       ...notes,

@@ -297,7 +297,7 @@ describe("served, but not readable", () => {
       state: "closed",
       cure: "time",
       reason: expect.stringMatching(/^Cluster v1beta1 is served but can't be read \(500: conversion webhook/),
-      remedy: "look at its provider's controller and webhook",
+      remedy: "see its provider's controller",
     });
   });
 

@@ -37,7 +37,8 @@ function why(
   before: readonly string[] = [],
 ) {
   const report = { mode: "apply", outcomes, gates } as const;
-  return whyNotHeld(report, { closedBefore: new Set(before), isDeliberate: deliberate });
+  const isElsewhere = (id: string) => id.startsWith("other-machine-");
+  return whyNotHeld(report, { closedBefore: new Set(before), isDeliberate: deliberate, isElsewhere });
 }
 
 describe("why a change did not hold", () => {
@@ -52,6 +53,13 @@ describe("why a change did not hold", () => {
 
   test("is no resource that failed with a note", () => {
     expect(why([{ ...failed("unit:x"), cure: "note" } as Outcome])).toBeUndefined();
+  });
+
+  test("is no gate about another machine, which no way back would open", () => {
+    expect(
+      why([done("file:/x")], [shut("other-machine-tcp", "time"), shut("other-machine-tls")]),
+    ).toBeUndefined();
+    expect(why([done("file:/x")], [shut("other-machine-tcp"), shut("b")])).toMatchObject({ source: "b" });
   });
 
   test("is the resource that failed, before any gate", () => {

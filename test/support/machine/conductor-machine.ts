@@ -2,10 +2,11 @@ import { services as names, paths } from "../../../src/conductor/paths.ts";
 import { type Host, readText } from "../../../src/host/host.ts";
 import { kubeconfigText } from "../kubeconfigs.ts";
 import { type OsloSections, readAsOslo } from "../oslo-reader.ts";
-import { fakeHelm, fakeTar, helmArchive, helmDigest } from "./fake-helm.ts";
+import { fakeCharts, fakeHelm, fakeTar, helmArchive, helmDigest } from "./fake-helm.ts";
 import { type FakePython, fakePython, packageFolder, packageTar } from "./fake-python.ts";
 import { type FakeService, fakeSystemd, runningService } from "./fake-systemd.ts";
 import { fakeUnitFiles } from "./fake-unit-files.ts";
+import { machineManagement } from "./management.ts";
 import { type Program, scriptedHost, withoutUser } from "./scripted-host.ts";
 
 /** This machine's architecture, as helm's archives name it. */
@@ -35,6 +36,7 @@ interface MachineOptions {
 export async function conductorMachine(options: MachineOptions = {}) {
   const { hasApi = true, apiTakesArguments = false } = options;
   const python = fakePython();
+  const management = machineManagement();
   const faults: StartFaults = { atStart: () => "runs" };
   const dying = new Map<string, number>();
   const services: Record<string, FakeService> = {
@@ -60,6 +62,7 @@ export async function conductorMachine(options: MachineOptions = {}) {
       httpLook,
       emptyLog,
       python.program,
+      fakeCharts,
       findHelm,
       printEnvironment,
       packageTar(python),
@@ -81,6 +84,7 @@ export async function conductorMachine(options: MachineOptions = {}) {
       "/var/cache/other": "",
       ...options.files,
     },
+    (...asked) => management.https(...asked),
   );
   for (const path of [paths.conductorInit, paths.conductorProgram, ...(hasApi ? [paths.apiInit] : [])]) {
     await host.fs.setOwnership(path, { mode: "0755", uid: 0, gid: 0 });
@@ -89,7 +93,7 @@ export async function conductorMachine(options: MachineOptions = {}) {
   await host.fs.setOwnership("/etc/magnum", { mode: "0750", uid: 111, gid: 112 });
   host.web.set(helmUrl, helmArchive("3.17.3", architecture));
   for (const [name, { mainPid }] of Object.entries(services)) await start(host, name, mainPid);
-  return { host, python, services, helmUrl, faults };
+  return { host, python, services, helmUrl, faults, management };
 }
 
 /** How a service fares when it is started anew. Tests change its field. */

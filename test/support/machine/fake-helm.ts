@@ -36,3 +36,11 @@ export const fakeHelm: Program = async (argv, _options, host) => {
     return { code: 126, stderr: `${program}: cannot execute binary file: Exec format error` };
   return { stdout: verb === "list" ? "[]\n" : `v${version}` };
 };
+
+/** A helm that finds every chart that it is asked for. */
+export const fakeCharts: Program = (argv) => {
+  const [shell, flag, script = "", , name = "", ...options] = withoutUser(argv);
+  if (shell !== "sh" || flag !== "-c" || !script.includes("show chart")) return undefined;
+  const version = options[options.indexOf("--version") + 1];
+  return { stdout: `name: ${name.split("/").at(-1)}\nversion: ${version}\n` };
+};

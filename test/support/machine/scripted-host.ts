@@ -1,5 +1,5 @@
 import type { CommandResult, Host, RunOptions } from "../../../src/host/host.ts";
-import { type MemoryHost, memoryHost } from "../../../src/host/memory-host.ts";
+import { type HttpsReply, type MemoryHost, memoryHost } from "../../../src/host/memory-host.ts";
 
 /** What a program answers on a machine in memory; `undefined` when the command is not its own. */
 export type Program = (
@@ -12,9 +12,10 @@ export type Program = (
 export function scriptedHost(
   programs: readonly Program[],
   files: Record<string, string> = {},
+  https?: HttpsReply,
 ): MemoryHost & { readonly commands: (readonly string[])[] } {
   const commands: (readonly string[])[] = [];
-  const machine: MemoryHost = memoryHost({ files });
+  const machine: MemoryHost = memoryHost({ files, ...(https === undefined ? {} : { https }) });
   const host: MemoryHost & { readonly commands: (readonly string[])[] } = {
     ...machine,
     commands,
