@@ -2,14 +2,20 @@ import { resolve } from "node:path";
 import { stringify } from "yaml";
 import { parseCertificates } from "../conductor/openstack-ca.ts";
 import { type Host, HostFault, readText } from "../host/host.ts";
+import type { ApiFault } from "../management/api.ts";
+import { type Connection, connect } from "../management/connection.ts";
+import { isFinding, type Management, readManagement } from "../management/kubeconfig.ts";
+import { askPermissions, permissionsState } from "../management/permissions.ts";
 import { type KitOptions, kit, plainKit, showKit } from "../management/rbac.ts";
-import { isToken, type Login, scopedKubeconfig } from "../management/scoped-kubeconfig.ts";
+import { isToken, type Login, readToken, scopedKubeconfig } from "../management/scoped-kubeconfig.ts";
+import { renderPermissions } from "./permissions.ts";
 import type { Run } from "./request.ts";
 
-/** What a verb prints: as JSON, and as text. */
+/** What a verb prints: as JSON, and as text; and whether all is as it should be. */
 export interface Printed {
   readonly document: unknown;
   readonly text: string;
+  readonly good: boolean;
 }
 
 function textOf(given: Run["given"], name: keyof Run["given"]): string | undefined {
@@ -24,12 +30,6 @@ function kitOf(given: Run["given"]): KitOptions {
     namespace: textOf(given, "namespace") ?? "capi-graft",
     perProject: [...new Set(namespaces)],
   };
-}
-
-/** The objects of a login for the driver. Pure. */
-export function printKit(given: Run["given"]): Printed {
-  const objects = kit(kitOf(given));
-  return { document: plainKit(objects), text: showKit(objects) };
 }
 
 async function fileText(host: Host, path: string): Promise<string> {
@@ -64,8 +64,54 @@ async function loginOfFiles(host: Host, given: Run["given"]): Promise<Login> {
   };
 }
 
-/** The kubeconfig of a login. */
+/** Does something with the API server that a kubeconfig names, and ends the connections. */
+async function withConnection<T extends object>(
+  host: Host,
+  path: string,
+  work: (connection: Connection, management: Management) => Promise<T | ApiFault>,
+): Promise<T> {
+  const management = readManagement(await fileText(host, path));
+  if (isFinding(management))
+    throw new HostFault(`${path}: ${management.reason}`, { remedy: management.accepted });
+  const connection = connect(host, management);
+  try {
+    const result = await work(connection, management);
+    if (!("fault" in result)) return result;
+    throw new HostFault(result.reason, { remedy: result.remedy, cure: result.cure });
+  } finally {
+    connection.close();
+  }
+}
+
+async function loginOfAdmin(host: Host, given: Run["given"], path: string): Promise<Login> {
+  const account = kitOf(given);
+  return await withConnection(host, path, async (connection, { server, ca = "" }) => {
+    const read = await readToken(connection, account);
+    if ("fault" in read) return read;
+    return { name: account.name, server: textOf(given, "server") ?? server.href, ca, token: read.token };
+  });
+}
+
+/** The kubeconfig of a login: of files, or fetched with an administrator's. */
 export async function printKubeconfig(host: Host, given: Run["given"]): Promise<Printed> {
-  const document = scopedKubeconfig(await loginOfFiles(host, given));
-  return { document, text: stringify(document, { lineWidth: 0 }) };
+  const from = textOf(given, "from");
+  const login = from === undefined ? loginOfFiles(host, given) : loginOfAdmin(host, given, from);
+  const document = scopedKubeconfig(await login);
+  return { document, text: stringify(document, { lineWidth: 0 }), good: true };
+}
+
+async function check(host: Host, given: Run["given"], path: string): Promise<Printed> {
+  // A namespace that is named has to be prepared, whatever the driver's prefix is.
+  const options = { prefix: "magnum", used: kitOf(given).perProject };
+  const answer = await withConnection(host, path, (connection) => askPermissions(connection, options));
+  const state = permissionsState(answer, options);
+  return { document: { ...answer, state }, text: renderPermissions(answer), good: state.state === "open" };
+}
+
+/** The objects of a login for the driver, or what a kubeconfig misses of it. */
+export async function printAccess(host: Host, given: Run["given"]): Promise<Printed> {
+  const checked = textOf(given, "check");
+  if (checked !== undefined) return await check(host, given, checked);
+  const objects = kit(kitOf(given));
+  return { document: plainKit(objects), text: showKit(objects), good: true };
 }

@@ -19,7 +19,7 @@ import { type Proxies, showProxy } from "../host/proxy.ts";
 import type { GateResult } from "../reconcile/gate.ts";
 import type { Progress } from "../reconcile/reconcile.ts";
 import { inLine, type Report } from "../reconcile/report.ts";
-import { type Printed, printKit, printKubeconfig } from "./access.ts";
+import { type Printed, printAccess, printKubeconfig } from "./access.ts";
 import { renderHealLog } from "./heal-log.ts";
 import { help, helpOf } from "./help.ts";
 import {
@@ -265,9 +265,9 @@ async function walk(call: Call, verb: "plan" | "apply" | "verify" | "status", gi
   return verb === "verify" ? await verified(call, wish) : await status(call, wish);
 }
 
-function printed(call: Call, { document, text }: Printed): number {
+function printed(call: Call, { document, text, good }: Printed): number {
   say(call, document, text);
-  return exit.inLine;
+  return good ? exit.inLine : exit.drift;
 }
 
 async function run(call: Call, { verb, given }: Run): Promise<number> {
@@ -283,7 +283,7 @@ async function run(call: Call, { verb, given }: Run): Promise<number> {
     case "restart-services":
       return await restart(call, given);
     case "rbac":
-      return printed(call, printKit(given));
+      return printed(call, await printAccess(call.world.host, given));
     case "kubeconfig":
       return printed(call, await printKubeconfig(call.world.host, given));
     default:

@@ -44,10 +44,12 @@ function wrongOption(verb: Verb, given: Run["given"]): string | undefined {
 /** What the options of a verb are together. */
 function wrongTogether(verb: Verb, given: Run["given"]): string | undefined {
   if (verb !== "kubeconfig") return undefined;
-  const { server, "token-file": token } = given;
-  return server === undefined || token === undefined
-    ? "kubeconfig needs --server and --token-file"
-    : undefined;
+  const { from, server, ca, "token-file": token } = given;
+  if (from === undefined && (server === undefined || token === undefined))
+    return "kubeconfig needs --server and --token-file, or --from";
+  if (from !== undefined && (token ?? ca) !== undefined)
+    return "--from brings token and certificates: leave out --token-file and --ca";
+  return undefined;
 }
 
 const parsed = {

@@ -105,6 +105,11 @@ const verbOptions = {
     is: "a name of lower-case letters, digits and hyphens, 50 at most",
     fits: (text) => label.test(text) && text.length <= 50,
   },
+  check: {
+    verbs: ["rbac"],
+    value: "KUBECONFIG",
+    says: ["print which permissions a kubeconfig misses instead"],
+  },
   server: {
     verbs: ["kubeconfig"],
     value: "URL",
@@ -121,6 +126,11 @@ const verbOptions = {
     verbs: ["kubeconfig"],
     value: "FILE|-",
     says: ["the login's token; - is standard input"],
+  },
+  from: {
+    verbs: ["kubeconfig"],
+    value: "KUBECONFIG",
+    says: ["an administrator's: server, certificates and token are", "fetched with it"],
   },
 } as const satisfies Readonly<Record<string, VerbOption>>;
 

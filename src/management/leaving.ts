@@ -19,7 +19,7 @@ export interface Grafted {
 }
 
 /** What a unit is to work with next. */
-export interface Wanted extends Grafted {
+interface Wanted extends Grafted {
   /** Whether OpenStackCluster is served at v1alpha6, which a driver before 1.4.0 reads; `undefined`: not known. */
   readonly servesV1alpha6?: boolean;
 }

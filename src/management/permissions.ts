@@ -181,9 +181,11 @@ function missingReason(missing: readonly Missing[]): string {
 }
 
 function unpreparedReason(namespaces: readonly string[], prefix: string): string {
-  const [first = "", ...more] = namespaces.map((it) => it.slice(prefix.length + 1));
-  if (more.length === 0) return `project ${first} is not prepared`;
-  return `project ${first} and ${more.length} more are not prepared`;
+  const [first = "", ...more] = namespaces;
+  const project = first.startsWith(`${prefix}-`) ? `project ${first.slice(prefix.length + 1)}` : first;
+  return more.length === 0
+    ? `${project} is not prepared`
+    : `${project} and ${more.length} more are not prepared`;
 }
 
 /** How many of our own looks are not granted, for an open gate. */

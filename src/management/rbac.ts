@@ -116,7 +116,7 @@ function namespaceObject(name: string): KubernetesObject {
 }
 
 /** The Secret that Kubernetes fills with a token that does not expire. */
-function tokenSecretName({ name }: Pick<KitOptions, "name">): string {
+export function tokenSecretName({ name }: Pick<KitOptions, "name">): string {
   return `${name}-token`;
 }
 

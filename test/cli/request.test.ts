@@ -50,19 +50,25 @@ describe("a command line", () => {
     ["rbac", run("rbac")],
     ["rbac --per-project magnum-a,magnum-b", run("rbac", { "per-project": "magnum-a,magnum-b" })],
     ["rbac --name x --namespace y --json", run("rbac", { name: "x", namespace: "y" }, true)],
+    ["rbac --check /etc/k", run("rbac", { check: "/etc/k" })],
     ["rbac --per-project a,,b", { kind: "wrong", reason: expect.stringContaining("names of namespaces") }],
     ["rbac --per-project a_b", { kind: "wrong", reason: expect.stringContaining("names of namespaces") }],
     [`rbac --name ${"x".repeat(51)}`, { kind: "wrong", reason: expect.stringContaining("50 at most") }],
     ["rbac --namespace A", { kind: "wrong", reason: "--namespace is the name of a namespace" }],
-    ["rbac --ca /root/ca", { kind: "wrong", reason: "--ca is for kubeconfig" }],
+    ["rbac --from /root/admin", { kind: "wrong", reason: "--from is for kubeconfig" }],
     [
       "kubeconfig --server https://10.0.0.5:6443 --ca ca.pem --token-file -",
       run("kubeconfig", { server: "https://10.0.0.5:6443", ca: "ca.pem", "token-file": "-" }),
     ],
-    ["kubeconfig", { kind: "wrong", reason: "kubeconfig needs --server and --token-file" }],
+    ["kubeconfig --from /root/admin", run("kubeconfig", { from: "/root/admin" })],
+    ["kubeconfig", { kind: "wrong", reason: "kubeconfig needs --server and --token-file, or --from" }],
     [
       "kubeconfig --server https://a",
-      { kind: "wrong", reason: "kubeconfig needs --server and --token-file" },
+      { kind: "wrong", reason: "kubeconfig needs --server and --token-file, or --from" },
+    ],
+    [
+      "kubeconfig --from a --ca b",
+      { kind: "wrong", reason: expect.stringContaining("leave out --token-file and --ca") },
     ],
     ...["http://a", "https://me:pw@a", "https://a/path", "a:6443"].map((url): [string, object] => [
       `kubeconfig --token-file - --server ${url}`,

@@ -227,6 +227,12 @@ describe("a kubeconfig by namespaces", () => {
     expect(state).toMatchObject({ reason: `1 permission missing: ${taken.verb} ${taken.resource}` });
   });
 
+  test("has a namespace by its own name where it is asked for and has another prefix", async () => {
+    expect((await ask(byNamespaces([p1], [p1]), ["site-b"])).state).toMatchObject({
+      reason: "site-b is not prepared",
+    });
+  });
+
   test("of other prefixes is none of ours", async () => {
     expect((await ask(byNamespaces(["other-p1"], ["other-p1"]))).answer.form).toBe("cluster");
   });

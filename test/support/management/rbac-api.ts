@@ -1,4 +1,5 @@
-import type { Api, ApiAnswer } from "../../../src/management/api.ts";
+import type { HttpsReply } from "../../../src/host/memory-host.ts";
+import { type Api, type ApiAnswer, isFault } from "../../../src/management/api.ts";
 
 /** A rule as a Role or ClusterRole has it. */
 export interface RbacRule {
@@ -64,5 +65,15 @@ export function rbacApi({ cluster, namespaces = {} }: Bound): Api & { readonly a
       }
       return { status: 201, contentType: "application/json", body: { status: answer(kind, spec) } };
     },
+  };
+}
+
+/** The same server for `memoryHost({https})`, whatever the credential. */
+export function httpsOf(api: Api): HttpsReply {
+  return async (_, { method, path, body = "" }) => {
+    const answer = await (method === "GET" ? api.get(path) : api.post(path, JSON.parse(body)));
+    if (isFault(answer)) return { ok: false, phase: "tcp", reason: answer.reason, timedOut: false };
+    const headers = { "content-type": answer.contentType };
+    return { ok: true, status: answer.status, headers, body: JSON.stringify(answer.body) };
   };
 }
