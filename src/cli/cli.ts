@@ -12,6 +12,7 @@ import { showHold } from "../conductor/hold.ts";
 import { hasProxy } from "../conductor/proxies.ts";
 import { restartServices } from "../conductor/restart.ts";
 import { rollback } from "../conductor/rollback.ts";
+import { checkUpgrade } from "../conductor/upgrade-check.ts";
 import { verify } from "../conductor/verify.ts";
 import type { Wish } from "../conductor/wish.ts";
 import { type Host, HostFault, readText } from "../host/host.ts";
@@ -33,6 +34,7 @@ import {
   renderReport,
 } from "./render.ts";
 import { parseRequest, type Run } from "./request.ts";
+import { plannedBy, renderUpgradeCheck } from "./upgrade-check.ts";
 import type { Verb } from "./verbs.ts";
 
 /** What the command reads and writes, so that tests can hand in their own. */
@@ -265,6 +267,17 @@ async function walk(call: Call, verb: "plan" | "apply" | "verify" | "status", gi
   return verb === "verify" ? await verified(call, wish) : await status(call, wish);
 }
 
+async function upgrade(call: Call, given: Run["given"]): Promise<number> {
+  const { host } = call.world;
+  const { config } = given;
+  const wish = config === undefined ? await lastWish(host) : await wishFromFile(host, String(config));
+  const end = await checkUpgrade(host, wish, plannedBy(given));
+  if (end.end === "refused") return endOther(call, end);
+  const { document, text } = renderUpgradeCheck(end, call.paint);
+  say(call, document, text);
+  return end.check.breaks ? exit.drift : exit.inLine;
+}
+
 function printed(call: Call, { document, text, good }: Printed): number {
   say(call, document, text);
   return good ? exit.inLine : exit.drift;
@@ -286,6 +299,8 @@ async function run(call: Call, { verb, given }: Run): Promise<number> {
       return printed(call, await printAccess(call.world.host, given));
     case "kubeconfig":
       return printed(call, await printKubeconfig(call.world.host, given));
+    case "upgrade-check":
+      return await upgrade(call, given);
     default:
       return await walk(call, verb, given);
   }

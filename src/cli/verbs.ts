@@ -18,6 +18,7 @@ export const verbs = {
   remove: { where: "unit", does: "take back everything that was ever changed here" },
   rbac: { where: "anywhere", does: "print a login for the driver, as YAML for kubectl" },
   kubeconfig: { where: "anywhere", does: "print the kubeconfig of that login" },
+  "upgrade-check": { where: "anywhere", does: "say what a planned upgrade breaks; write nothing" },
 } as const satisfies Readonly<Record<string, VerbEntry>>;
 
 /** Name of a verb. */
@@ -40,12 +41,21 @@ export interface VerbOption {
 
 const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
+const isVersion = (text: string) => /^\d{1,4}\.\d{1,4}\.\d{1,4}(-[0-9a-z.-]+)?$/.test(text);
+
+const plannedVersion = {
+  verbs: ["upgrade-check"],
+  value: "VERSION",
+  is: "a version of three numbers, such as 1.4.0",
+  fits: isVersion,
+} as const;
+
 const kitVerbs: readonly Verb[] = ["rbac", "kubeconfig"];
 
 /** Options that only some verbs take. */
 const verbOptions = {
   config: {
-    verbs: ["plan", "apply", "verify", "status"],
+    verbs: ["plan", "apply", "verify", "status", "upgrade-check"],
     value: "FILE",
     says: [
       "options as YAML, named as in juju config; kubeconfig is",
@@ -132,6 +142,9 @@ const verbOptions = {
     value: "KUBECONFIG",
     says: ["an administrator's: server, certificates and token are", "fetched with it"],
   },
+  driver: { ...plannedVersion, says: ["of the driver that is planned"] },
+  chart: { ...plannedVersion, says: ["of the chart that is planned"] },
+  capi: { ...plannedVersion, says: ["of Cluster API that is planned"] },
 } as const satisfies Readonly<Record<string, VerbOption>>;
 
 /** Name of an option that only some verbs take. */

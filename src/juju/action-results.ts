@@ -2,6 +2,7 @@ import { deferredServices } from "../conductor/deferred.ts";
 import type { EffectiveConfig } from "../conductor/effective-config.ts";
 import type { Ending } from "../conductor/graft.ts";
 import { services } from "../conductor/paths.ts";
+import type { Checked } from "../conductor/upgrade-check.ts";
 import type { GateResult } from "../reconcile/gate.ts";
 import { changesOf, inLine, type Outcome, type Report } from "../reconcile/report.ts";
 import type { Change } from "../reconcile/resource.ts";
@@ -133,4 +134,21 @@ export function effectiveEnd(found: readonly EffectiveConfig[]): ActionEnd {
   };
   const wrong = found.find(({ error }) => error !== undefined);
   return failing(results, wrong === undefined ? undefined : `${wrong.service}: ${wrong.error}`);
+}
+
+/** What a plan comes to; it fails where something breaks. Pure. */
+export function upgradeEnd({ check, notAsked = "" }: Checked): ActionEnd {
+  const { breaks, isLive, driver, chart, capi, consequences } = check;
+  const shown = consequences.map(({ isToday, ...it }) => ({ ...it, "is-today": isToday }));
+  const results = {
+    breaks: String(breaks),
+    live: String(isLive),
+    "not-asked": notAsked,
+    driver,
+    chart,
+    ...(capi === undefined ? {} : { capi }),
+    consequences: listed(shown),
+  };
+  const first = consequences.find(({ effect }) => effect !== "note");
+  return failing(results, first === undefined ? undefined : `${first.effect} ${first.of}: ${first.reason}`);
 }

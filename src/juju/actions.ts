@@ -5,9 +5,18 @@ import { requireOwn } from "../conductor/owner.ts";
 import { paths } from "../conductor/paths.ts";
 import { restartServices } from "../conductor/restart.ts";
 import { rollback } from "../conductor/rollback.ts";
+import { checkUpgradeOfLast } from "../conductor/upgrade-check.ts";
 import { verifyLast } from "../conductor/verify.ts";
 import type { Host } from "../host/host.ts";
-import { type ActionEnd, effectiveEnd, planEnd, restartEnd, verifyEnd, walkEnd } from "./action-results.ts";
+import {
+  type ActionEnd,
+  effectiveEnd,
+  planEnd,
+  restartEnd,
+  upgradeEnd,
+  verifyEnd,
+  walkEnd,
+} from "./action-results.ts";
 import { announce, conclude } from "./announce.ts";
 import { reconcileUnit } from "./charm.ts";
 import { hookCommand } from "./hook-command.ts";
@@ -86,6 +95,15 @@ const healLog: Action = async (host, { limit }) => {
   return { results: healLogResults(await readHealRecords(host, { limit: Number(limit) })) };
 };
 
+const upgrade: Action = async (host, { driver, chart, capi }) => {
+  await progress("asking the management cluster what it serves");
+  const [forDriver, forChart, forCapi] = [driver, chart, capi].map((it) =>
+    it === undefined ? undefined : String(it),
+  );
+  const planned = { driver: forDriver, chart: forChart, capi: forCapi };
+  return upgradeEnd(await checkUpgradeOfLast(host, planned));
+};
+
 const actions: Readonly<Record<string, Action>> = {
   plan: planned,
   apply,
@@ -94,6 +112,7 @@ const actions: Readonly<Record<string, Action>> = {
   rollback: back,
   "show-effective-config": shown,
   "heal-log": healLog,
+  "upgrade-check": upgrade,
 };
 
 /**

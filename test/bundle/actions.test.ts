@@ -112,6 +112,8 @@ describe("the packed charm on a machine that is no conductor", () => {
     ["rollback", { form: "1.3.0" }],
     ["heal-log", { limit: 0 }],
     ["heal-log", { limit: 501 }],
+    ["upgrade-check", { capi: "1.16" }],
+    ["upgrade-check", { force: true }],
     ["apply", { force: true }],
     ["no-such-action", {}],
   ])("refuses %s with %j before it runs", async (name, params) => {

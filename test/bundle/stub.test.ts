@@ -120,7 +120,14 @@ describe("the stub behind every hook", () => {
     expect(await called("tools/config-get")).toBeUndefined();
   });
 
-  const actions = ["verify", "restart-services", "rollback", "show-effective-config", "heal-log"];
+  const actions = [
+    "verify",
+    "restart-services",
+    "rollback",
+    "show-effective-config",
+    "heal-log",
+    "upgrade-check",
+  ];
 
   test("is behind every action, and asks for the options where an action needs them", async () => {
     const links = await readdir(join(projectRoot, "actions"));

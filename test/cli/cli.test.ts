@@ -332,7 +332,7 @@ describe("what is wrong is said with the next step:", () => {
     expect(await call("graft")).toEqual({
       code: 64,
       out: "",
-      err: "capi-graft: a verb is needed: plan, apply, verify, status, show-effective-config, restart-services, heal-log, rollback, remove, rbac, kubeconfig\ncapi-graft --help says more\n",
+      err: "capi-graft: a verb is needed: plan, apply, verify, status, show-effective-config, restart-services, heal-log, rollback, remove, rbac, kubeconfig, upgrade-check\ncapi-graft --help says more\n",
     });
   });
 

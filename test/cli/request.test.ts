@@ -8,7 +8,7 @@ const run = (verb: string, given: object = {}, json = false) => ({ kind: "run", 
 const noVerb = {
   kind: "wrong",
   reason:
-    "a verb is needed: plan, apply, verify, status, show-effective-config, restart-services, heal-log, rollback, remove, rbac, kubeconfig",
+    "a verb is needed: plan, apply, verify, status, show-effective-config, restart-services, heal-log, rollback, remove, rbac, kubeconfig, upgrade-check",
 };
 
 describe("a command line", () => {
@@ -46,8 +46,19 @@ describe("a command line", () => {
     ["plan --help", { kind: "help", verb: "plan" }],
     ["--help rbac", { kind: "help", verb: "rbac" }],
     ["graft --help", { kind: "help" }],
-    ["remove --config x.yaml", { kind: "wrong", reason: "--config is for plan, apply, verify, status" }],
+    [
+      "remove --config x.yaml",
+      { kind: "wrong", reason: "--config is for plan, apply, verify, status, upgrade-check" },
+    ],
     ["rbac", run("rbac")],
+    ["upgrade-check", run("upgrade-check")],
+    [
+      "upgrade-check --driver 1.3.0 --chart 0.27.0 --capi 1.16.0-rc.1 --json",
+      run("upgrade-check", { driver: "1.3.0", chart: "0.27.0", capi: "1.16.0-rc.1" }, true),
+    ],
+    ["upgrade-check --config /root/x", run("upgrade-check", { config: "/root/x" })],
+    ["upgrade-check --capi v1.16", { kind: "wrong", reason: expect.stringContaining("--capi is a version") }],
+    ["plan --capi 1.16.0", { kind: "wrong", reason: "--capi is for upgrade-check" }],
     ["rbac --per-project magnum-a,magnum-b", run("rbac", { "per-project": "magnum-a,magnum-b" })],
     ["rbac --name x --namespace y --json", run("rbac", { name: "x", namespace: "y" }, true)],
     ["rbac --check /etc/k", run("rbac", { check: "/etc/k" })],

@@ -2,8 +2,9 @@ import { describe, expect, test, vi } from "vitest";
 import { effectiveConfig } from "../../src/conductor/effective-config.ts";
 import { apply, plan } from "../../src/conductor/graft.ts";
 import { paths } from "../../src/conductor/paths.ts";
+import { checkUpgradeOfLast } from "../../src/conductor/upgrade-check.ts";
 import { verifyLast } from "../../src/conductor/verify.ts";
-import { effectiveEnd, planEnd, verifyEnd } from "../../src/juju/action-results.ts";
+import { effectiveEnd, planEnd, upgradeEnd, verifyEnd } from "../../src/juju/action-results.ts";
 import { secrets } from "../support/kubeconfigs.ts";
 import { conductorMachine, wish } from "../support/machine/conductor-machine.ts";
 
@@ -91,5 +92,24 @@ describe("the results of the action show-effective-config", () => {
     expect(effectiveEnd(await effectiveConfig(host)).failure).toMatch(
       /^magnum-conductor: ConfigFileParseError/,
     );
+  });
+});
+
+describe("the results of the action upgrade-check", () => {
+  test("fail where something breaks, with the first of it", async () => {
+    const host = await grafted();
+    const { results, failure } = upgradeEnd(await checkUpgradeOfLast(host, { capi: "1.16.0" }));
+    expect(results).toMatchObject({ breaks: "true", live: "false", driver: "1.4.0", capi: "1.16.0" });
+    expect(failure).toBe("breaks Cluster: Cluster v1beta1 is not served: a delete would lose credentials");
+    const [first] = JSON.parse(results["consequences"] ?? "") as object[];
+    expect(first).toMatchObject({ effect: "breaks", of: "Cluster", "is-today": false });
+  });
+
+  test("say why the management cluster was not asked, and do not fail for it", async () => {
+    const { results, failure } = upgradeEnd(await checkUpgradeOfLast(await grafted(), {}));
+    expect(failure).toBeUndefined();
+    expect(results).toMatchObject({ breaks: "false", live: "false", consequences: "[]" });
+    expect(results["not-asked"]).toMatch(/./);
+    expect(results).not.toHaveProperty("capi");
   });
 });
