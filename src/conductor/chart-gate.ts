@@ -3,8 +3,7 @@ import type { CommandResult, Cure, Host } from "../host/host.ts";
 import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import { asDaemon, type Conductor } from "./conductor.ts";
 import type { Config } from "./config.ts";
-import { afterDefaults } from "./gates.ts";
-import { liveRoots, type Roots } from "./roots.ts";
+import { afterDefaults, liveRoots, type Roots } from "./roots.ts";
 
 /** What chart the driver will ask helm for. */
 export type ChartChoice = Pick<Config, "chart-name" | "chart-repository" | "chart-version">;

@@ -2,7 +2,9 @@
 
 Argument: a JSON object with "args" (the daemon's configuration arguments), "options" (pairs of group and name) and
 "preferred" (the file to name where several set the same value); "directories", where given, stand in for the drop-in
-directories that oslo.config reads by default; "groups", where given, are asked for with all their options.
+directories that oslo.config reads by default; "groups", where given, are asked for with all their options;
+"management", where given, has the driver's own client log in: "kubeconfig" is a path, "kinds" are names of its classes.
+driver-login.py stands before this program then.
 """
 
 import sys
@@ -11,6 +13,7 @@ sys.path[:] = [entry for entry in sys.path if entry]
 sys.dont_write_bytecode = True
 
 import glob
+import importlib.util
 import json
 import os
 
@@ -106,7 +109,7 @@ def resolve(conf, files, group, name, preferred):
     return {"value": shown, "file": origin(files, group, name, text, preferred)}
 
 
-def look(args, options, preferred, directories, groups):
+def look(args, options, preferred, directories, groups, management):
     view = {"drivers": [], "options": {}}
     try:
         conf = parse(args, directories)
@@ -123,9 +126,18 @@ def look(args, options, preferred, directories, groups):
         view["configError"] = wrong
     options = [*options, *registered(conf, groups)]
     view["options"] = {"%s.%s" % (g, n): resolve(conf, files, g, n, preferred) for g, n in options}
+    if management is not None and "driverError" not in view and importlib.util.find_spec("magnum_capi_helm"):
+        view["login"] = logged_in(management)
     return view
 
 
+def logged_in(management):
+    try:
+        return log_in(management["kubeconfig"], management["kinds"])
+    except Exception as error:
+        return {"error": type(error).__name__, "kinds": {}}
+
+
 request = json.loads(sys.argv[1])
-directories, groups = request.get("directories"), request.get("groups", [])
-print(json.dumps(look(request["args"], request["options"], request["preferred"], directories, groups)))
+more = request.get("directories"), request.get("groups", []), request.get("management")
+print(json.dumps(look(request["args"], request["options"], request["preferred"], *more)))

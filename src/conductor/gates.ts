@@ -2,10 +2,11 @@ import type { CommandResult, Host } from "../host/host.ts";
 import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import { showUnit } from "../resources/systemctl.ts";
 import { asDaemon, type Conductor } from "./conductor.ts";
-import { type DaemonView, type OptionKey, viewAsDaemon } from "./daemon-view.ts";
+import { type Asks, type DaemonView, type OptionKey, viewAsDaemon } from "./daemon-view.ts";
+import { type DriverLogin, driverLoginGate } from "./driver-login.ts";
 import type { DaemonOption } from "./drop-in.ts";
 import { paths, services } from "./paths.ts";
-import { liveRoots, type Roots } from "./roots.ts";
+import { afterDefaults, liveRoots, type Roots } from "./roots.ts";
 
 /** The entry point that the driver must show (driver 1.3.0 and 1.4.0, entry_points.txt). */
 export const driverEntryPoint = { group: "magnum.drivers", name: "k8s_capi_helm_v1" } as const;
@@ -87,11 +88,17 @@ export async function viewOfService(
   const init = service === services.conductor ? liveRoots.conductorInit : liveRoots.apiInit;
   const args = takesArguments ? await showArgs(host, unit, init) : { words: [] };
   const words = "words" in args ? configArguments(args.words) : [];
-  return await viewAsDaemon(host, unit, words, options, liveRoots, groups);
+  return await viewAsDaemon(host, unit, words, options, liveRoots, { groups });
 }
 
 /** Asks for a daemon's view once, however many gates need it. */
-function viewOnce(unit: Conductor, init: string | undefined, options: readonly DaemonOption[], roots: Roots) {
+function viewOnce(
+  unit: Conductor,
+  init: string | undefined,
+  options: readonly DaemonOption[],
+  roots: Roots,
+  asks: Asks = {},
+) {
   let view: Promise<DaemonView> | undefined;
   const ask = async (host: Host): Promise<DaemonView> => {
     const args = init === undefined ? { words: [] } : await showArgs(host, unit, init);
@@ -102,6 +109,7 @@ function viewOnce(unit: Conductor, init: string | undefined, options: readonly D
       words,
       options.map(({ group, name }) => [group, name] as const),
       roots,
+      asks,
     );
   };
   return (host: Host) => {
@@ -154,13 +162,18 @@ function judgeDrivers(view: DaemonView): GateState {
   return closed("operator", `Magnum does not list ${driverEntryPoint.name}`, "capi-graft plan");
 }
 
-/** The driver is imported and enumerated, and our options resolve, for the conductor and for the API. */
+/**
+ * The driver is imported and enumerated, and our options resolve, for the conductor and for the API. With `login`, the
+ * driver's own client logs in to the management cluster too, in the same view.
+ */
 export function viewGates(
   unit: Conductor,
   options: readonly DaemonOption[],
   roots: Roots = liveRoots,
+  login?: DriverLogin,
 ): readonly Gate[] {
-  const conductor = viewOnce(unit, roots.conductorInit, options, roots);
+  const asks = login === undefined ? {} : { kinds: login.kinds };
+  const conductor = viewOnce(unit, roots.conductorInit, options, roots, asks);
   const api = viewOnce(unit, unit.apiTakesConfigArguments ? roots.apiInit : undefined, options, roots);
   const resolve = (service: string, view: (host: Host) => Promise<DaemonView>): Gate => ({
     id: `${service}-options`,
@@ -176,18 +189,8 @@ export function viewGates(
     drivers,
     resolve(services.conductor, conductor),
     ...(unit.hasApi ? [resolve(services.api, api)] : []),
+    ...(login === undefined ? [] : [driverLoginGate(conductor, login)]),
   ];
-}
-
-/** A shell command in the environment that the files of /etc/default make for the conductor. */
-export function afterDefaults({ defaults }: Roots, command: string): string {
-  return `
-DAEMON_ARGS=
-for file in ${defaults}/openstack ${defaults}/magnum-conductor; do
-  if [ -r "$file" ]; then . "$file"; fi
-done
-${command}
-`;
 }
 
 const searchHelm = "command -v helm && helm version --template '{{.Version}}'";

@@ -8,6 +8,7 @@ export interface Roots {
   readonly dropIn: string;
   readonly conductorInit: string;
   readonly apiInit: string;
+  readonly kubeconfig: string;
   /** Directory that stands before the interpreter's own ones; none on the unit itself. */
   readonly packages?: string;
 }
@@ -19,6 +20,7 @@ export const liveRoots: Roots = {
   dropIn: paths.dropIn,
   conductorInit: paths.conductorInit,
   apiInit: paths.apiInit,
+  kubeconfig: paths.kubeconfig,
 };
 
 /** A staged copy below `directory`. */
@@ -30,6 +32,18 @@ export function stagedRoots(directory: string): Roots {
     dropIn: `${dropInDirectory}/${paths.dropIn.slice(paths.dropInDirectory.length + 1)}`,
     conductorInit: `${directory}/init.d/magnum-conductor`,
     apiInit: `${directory}/init.d/magnum-api`,
+    kubeconfig: `${directory}/kubeconfig`,
     packages: `${directory}/packages`,
   };
+}
+
+/** A shell command in the environment that the files of /etc/default make for the conductor. */
+export function afterDefaults({ defaults }: Roots, command: string): string {
+  return `
+DAEMON_ARGS=
+for file in ${defaults}/openstack ${defaults}/magnum-conductor; do
+  if [ -r "$file" ]; then . "$file"; fi
+done
+${command}
+`;
 }

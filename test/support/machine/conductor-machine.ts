@@ -1,5 +1,8 @@
+import type { DriverLook } from "../../../src/conductor/daemon-view.ts";
 import { services as names, paths } from "../../../src/conductor/paths.ts";
 import { type Host, readText } from "../../../src/host/host.ts";
+import { isFinding, readManagement } from "../../../src/management/kubeconfig.ts";
+import { sha256 } from "../../../src/resources/file.ts";
 import { kubeconfigText } from "../kubeconfigs.ts";
 import { type OsloSections, readAsOslo } from "../oslo-reader.ts";
 import { fakeCharts, fakeHelm, fakeTar, helmArchive, helmDigest } from "./fake-helm.ts";
@@ -216,11 +219,13 @@ function daemonView(python: FakePython): Program {
       options,
       directories,
       groups = [],
+      management,
     } = JSON.parse(request) as {
       args: string[];
       options: [string, string][];
       directories?: string[];
       groups?: string[];
+      management?: { kubeconfig: string; kinds: string[] };
     };
     const staged = argv.find((word) => word.startsWith("PYTHONPATH="))?.slice("PYTHONPATH=".length);
     const stagedVersion = await readText(host.fs, `${staged}/magnum_capi_helm/driver.py`);
@@ -240,9 +245,43 @@ function daemonView(python: FakePython): Program {
         unknown ? { error: "NoSuchOptError: no such option" } : (found ?? { value: "", file: "" }),
       ];
     });
-    return {
-      stdout: `${JSON.stringify({ ...driversOf(python, version, staged), options: Object.fromEntries(seen) })}\n`,
-    };
+    const drivers = driversOf(python, version, staged);
+    const login = await logIn(host, python, drivers.drivers, management);
+    const view = { ...drivers, options: Object.fromEntries(seen), ...login };
+    return { stdout: `${JSON.stringify(view)}\n` };
+  };
+}
+
+async function logIn(
+  host: Host,
+  python: FakePython,
+  drivers: readonly string[],
+  management: { readonly kubeconfig: string; readonly kinds: readonly string[] } | undefined,
+): Promise<{ readonly login?: DriverLook }> {
+  if (management === undefined || !drivers.includes("k8s_capi_helm_v1")) return {};
+  return { login: await driverLook(host, python, management) };
+}
+
+/** What the driver's own client reads in a kubeconfig, and what it gets: all well, or what the test says. */
+async function driverLook(
+  host: Host,
+  { login }: FakePython,
+  { kubeconfig, kinds }: { readonly kubeconfig: string; readonly kinds: readonly string[] },
+): Promise<DriverLook> {
+  const read = readManagement((await readText(host.fs, kubeconfig)) ?? "");
+  if (isFinding(read)) return { error: "Exception", kinds: {} };
+  const digest = (pem: string | undefined) => (pem === undefined ? null : sha256(Buffer.from(pem, "latin1")));
+  const well = { version: "example.com/v1beta1", plural: "things", status: 200, readable: true };
+  return {
+    server: read.server.href.replace(/\/$/, ""),
+    login: read.certificate === undefined ? "token" : "certificate",
+    ca: digest(read.ca),
+    certificate: digest(read.certificate?.cert),
+    bundle: null,
+    netrc: false,
+    proxy: false,
+    kinds: Object.fromEntries(kinds.map((it) => [it, well])),
+    ...login,
   };
 }
 

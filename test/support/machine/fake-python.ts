@@ -1,3 +1,4 @@
+import type { DriverLook } from "../../../src/conductor/daemon-view.ts";
 import { type Host, readText } from "../../../src/host/host.ts";
 import { sha256 } from "../../../src/resources/file.ts";
 import { readWheel } from "../../../src/resources/wheel.ts";
@@ -26,6 +27,8 @@ export interface FakePython {
   environment: Readonly<Record<string, string>>;
   /** Versions of the driver that can't be imported, with the error that Python ends with. */
   readonly unloadable: Map<string, string>;
+  /** How the driver's own client fares at the management cluster where that is not well. */
+  login: Partial<DriverLook>;
   readonly program: Program;
 }
 
@@ -43,6 +46,7 @@ export function fakePython(path = "/usr/bin/python3"): FakePython {
     isGone: false,
     environment: {},
     unloadable: new Map(),
+    login: {},
     program: async (argv, options, host) => {
       const [program, ...rest] = withoutUser(argv);
       if (program !== path || python.isGone) return undefined;

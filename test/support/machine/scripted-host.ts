@@ -46,11 +46,18 @@ function notThere(argv: readonly string[]): Partial<CommandResult> {
   return { code: 127, stderr: `${argv[0]}: not found` };
 }
 
-/** The words of a command line behind `runuser -u USER -- env -i NAME=VALUE ...`, which goes in front of many. */
+function withoutEnv(words: readonly string[]): readonly string[] {
+  if (words[0] !== "env") return words;
+  return words.slice(words.findIndex((word, index) => index > 0 && word !== "-i" && !/^\w+=/.test(word)));
+}
+
+/**
+ * The words of a command line behind `runuser -u USER -- env -i NAME=VALUE ...`, which goes in front of many, and behind
+ * a shell that runs them in the environment of a file.
+ */
 export function withoutUser(argv: readonly string[]): readonly string[] {
   if (argv[0] !== "runuser") return argv;
-  const words = argv.slice(4);
-  if (words[0] !== "env") return words;
-  const first = words.findIndex((word, index) => index > 1 && !/^\w+=/.test(word));
-  return words.slice(first);
+  const words = withoutEnv(argv.slice(4));
+  const isShell = words[0] === "sh" && words[1] === "-c" && words[2]?.trim().endsWith('exec "$@"') === true;
+  return isShell ? withoutEnv(words.slice(4)) : words;
 }
