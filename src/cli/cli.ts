@@ -273,9 +273,7 @@ async function upgrade(call: Call, given: Run["given"]): Promise<number> {
   const wish = config === undefined ? await lastWish(host) : await wishFromFile(host, String(config));
   const end = await checkUpgrade(host, wish, plannedBy(given));
   if (end.end === "refused") return endOther(call, end);
-  const { document, text } = renderUpgradeCheck(end, call.paint);
-  say(call, document, text);
-  return end.check.breaks ? exit.drift : exit.inLine;
+  return printed(call, renderUpgradeCheck(end, call.paint));
 }
 
 function printed(call: Call, { document, text, good }: Printed): number {

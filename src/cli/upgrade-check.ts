@@ -40,5 +40,5 @@ export function renderUpgradeCheck({ check, notAsked }: Checked, color: Paint): 
     ...(capi === undefined ? {} : { capi }),
     consequences: consequences.map(({ isToday, ...it }) => ({ ...it, "is-today": isToday })),
   };
-  return { document, text };
+  return { document, text, good: !breaks };
 }

@@ -20,11 +20,12 @@ import type { Config } from "./config.ts";
 import { daemons, restartables, wantedBy } from "./daemons.ts";
 import { blockLines, blockOf, defaultsOwner, markers } from "./defaults-block.ts";
 import { unlessDeferred } from "./deferred.ts";
+import type { DriverLogin } from "./driver-login.ts";
 import { daemonOptions, describeDropIn, renderDropIn } from "./drop-in.ts";
 import { conductorProxiesGate, gatesNotChecked, helmOnPathGate, showArgsGate, viewGates } from "./gates.ts";
 import { helmIdleGate, pendingReleasesGate } from "./helm-work.ts";
 import { leftoverGates } from "./leftovers.ts";
-import { managementGates } from "./management-gates.ts";
+import { driverLogin, managementGates } from "./management-gates.ts";
 import { optionNotes } from "./option-notes.ts";
 import { paths, services } from "./paths.ts";
 import { liveGate, restGates } from "./process-gates.ts";
@@ -77,9 +78,9 @@ export function desiredState(
   const driver = driverPackage(config, unit);
   const helm = helmOf(config, unit, kept);
   const proxies = proxyVariables(config.proxies);
-  const proof = (roots: Roots = liveRoots): readonly Gate[] => [
+  const proof = (roots: Roots = liveRoots, login?: DriverLogin): readonly Gate[] => [
     showArgsGate(unit, roots),
-    ...viewGates(unit, options, roots),
+    ...viewGates(unit, options, roots, login),
     helmOnPathGate(unit, helm.version, roots),
     ...(config.proxies === undefined ? [] : [conductorProxiesGate(unit, proxies, roots)]),
   ];
@@ -104,7 +105,7 @@ export function desiredState(
     stage: (host, changes) => staged(host, changes, { config, unit, dropIn, driver, helm, proof }),
     settleGates: restGates(unit),
     exitGates: [
-      ...proof(),
+      ...proof(liveRoots, driverLogin(config)),
       unlessDeferred(liveGate(unit, helm.version, proxies), running),
       releases,
       ...managementGates(config),
@@ -121,7 +122,7 @@ interface Proved {
   readonly dropIn: string;
   readonly driver: PipPackage;
   readonly helm: HelmBinary;
-  proof(roots: Roots): readonly Gate[];
+  proof(roots: Roots, login: DriverLogin): readonly Gate[];
 }
 
 /** Puts what the changes would bring beside the live files; the gates that prove it there. */
@@ -132,12 +133,16 @@ async function staged(host: Host, changes: readonly Change[], it: Proved): Promi
   const roots = await stage(host, {
     unit,
     dropIn,
+    kubeconfig: config.kubeconfig,
     proxies: config.proxies,
     driver: changing.has(`pip-package:${driver.name}`) ? driver : undefined,
     helm: changing.has(`helm:${helm.path}`) ? helm : undefined,
   });
   const restarts = changing.has(`service:${services.conductor}`) && config["enable-auto-restarts"];
-  const gates = [...it.proof(roots), ...(fetchesAnew(changing) ? [chartGate(unit, config, roots)] : [])];
+  const gates = [
+    ...it.proof(roots, driverLogin(config)),
+    ...(fetchesAnew(changing) ? [chartGate(unit, config, roots)] : []),
+  ];
   return [...gates.map((gate) => inLiveWords(gate, roots)), ...(restarts ? [helmIdleGate()] : [])];
 }
 

@@ -3,6 +3,7 @@ import type { Api, ApiFault } from "../management/api.ts";
 import type { ApiResources, Wanted } from "../management/api-resources.ts";
 import { type Connection, connect } from "../management/connection.ts";
 import { kubeconfigGate } from "../management/expiry.ts";
+import { kindsOf } from "../management/kinds.ts";
 import { type Management, readManagement } from "../management/kubeconfig.ts";
 import { lifecycleState } from "../management/lifecycle.ts";
 import { judgeConnection } from "../management/login.ts";
@@ -10,6 +11,7 @@ import { adminState, askPermissions, permissionsState, projectsState } from "../
 import { type Survey, survey, verdictState } from "../management/verdict.ts";
 import { closed, type Gate, type GateState } from "../reconcile/gate.ts";
 import { type Config, leavesApiResources, parseConfig } from "./config.ts";
+import type { DriverLogin } from "./driver-login.ts";
 import { settingsAsOptions } from "./driver-values.ts";
 import { committedWish, type Wish } from "./wish.ts";
 
@@ -40,6 +42,12 @@ export function managementOf({ kubeconfig }: Pick<Config, "kubeconfig">): Manage
   const read = readManagement(kubeconfig);
   if ("server" in read) return read;
   throw new Error(`a kubeconfig was accepted that the driver can't read: ${read.reason}`);
+}
+
+/** What the driver's own client is asked to do with a configuration. */
+export function driverLogin(config: Config): DriverLogin {
+  const kinds = kindsOf(config["driver-version"]).map(({ name }) => name);
+  return { management: managementOf(config), kinds };
 }
 
 /** What the namespaces of Magnum's projects begin with (driver 1.4.0, conf.py). */

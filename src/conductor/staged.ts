@@ -15,7 +15,7 @@ export interface StagedParts {
   readonly unit: Conductor;
   readonly dropIn: string;
   /** Its content; staged for the daemon alone. */
-  readonly kubeconfig?: string;
+  readonly kubeconfig: string;
   readonly proxies: Proxies | undefined;
   /** The driver, where it is to change. */
   readonly driver: PipPackage | undefined;
@@ -85,8 +85,7 @@ export async function stage(host: Host, parts: StagedParts): Promise<Roots> {
   await host.fs.removeTree(directory);
   await linkAll(host, paths.dropInDirectory, roots.dropInDirectory, [paths.dropIn]);
   await host.fs.write(roots.dropIn, parts.dropIn, readable);
-  if (parts.kubeconfig !== undefined)
-    await host.fs.write(roots.kubeconfig, parts.kubeconfig, ownership(parts.unit.daemon, "0600"));
+  await host.fs.write(roots.kubeconfig, parts.kubeconfig, ownership(parts.unit.daemon, "0600"));
   await stageWiring(host, parts, roots);
   await stageSoftware(host, parts);
   return roots;
