@@ -37,7 +37,7 @@ function judgeTrust(place: string, why: string, bundle: string | null | undefine
     return closed(
       "operator",
       `the driver does not trust ${place} (${why})`,
-      `take ${bundle} out of ${defaults}`,
+      `unset ${bundle} for the conductor`,
     );
   if (/^[A-Z0-9_]+$/.test(why))
     return closed(
@@ -86,7 +86,7 @@ function judgeKind(name: string, read: DriverRead, server: URL): GateState | und
   if (read.status >= 500 || read.status === 429)
     return closed("time", `the driver can't read ${name} (${read.status})`, "look at the management cluster");
   if (read.status !== 200 || read.readable) return undefined;
-  const reason = `the driver gets no objects of Kubernetes from ${placeOf(server)}`;
+  const reason = `${placeOf(server)} gives the driver no Kubernetes objects`;
   return closed("operator", reason, "look at the kubeconfig's server");
 }
 

@@ -57,7 +57,20 @@ const typical: Readonly<Record<string, string>> = {
 };
 
 /** Words that are in capitals by themselves. */
-const literal = new Set(["CAPI", "URI", "PATH in", "UTC", "YAML", "TCP", "TLS", "CA", "API", "ID", "NOVA"]);
+const literal = new Set([
+  "CAPI",
+  "URI",
+  "PATH in",
+  "UTC",
+  "YAML",
+  "DNS",
+  "TCP",
+  "TLS",
+  "CA",
+  "API",
+  "ID",
+  "NOVA",
+]);
 
 interface Row {
   readonly status: string;
