@@ -60,7 +60,7 @@ export function notInstalled(group: string, what = group): Judgement {
 }
 
 /** What serves v1beta1 of Cluster API's own kinds. */
-export const beforeItsEnd = "use Cluster API before 1.16";
+const beforeItsEnd = "use Cluster API before 1.16";
 
 /** What a version that is not served comes to: the driver takes that answer for "this object is gone". */
 const whenUnserved: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 import { isAtLeast } from "./version.ts";
 
 /** One kind of the management cluster, at the version that somebody uses. */
-export interface Kind {
+interface Kind {
   readonly group: string;
   readonly plural: string;
   /** As the API server spells it. */
