@@ -1,0 +1,3 @@
+import { rbacTests } from "./rbac.ts";
+
+rbacTests("bookworm");

@@ -1,0 +1,289 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Cluster, inState, newCluster, takeStep } from "./cluster-life.ts";
+import type { RecipeName } from "./conductor.ts";
+import { describeRig } from "./describe-rig.ts";
+import { sh } from "./look.ts";
+import { startManagement } from "./management/management.ts";
+import { healthyObjects, type Stored } from "./management/objects.ts";
+import type { OwnManagement } from "./management/server.ts";
+import { fillTokenSecret } from "./management/service-accounts.ts";
+import { makeSite, type Site } from "./site.ts";
+
+/** An object of the kit. */
+interface KitObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly rules?: readonly Rule[];
+}
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+interface Checked {
+  readonly form: string;
+  readonly missing: readonly { readonly resource: string; readonly verb: string }[];
+  readonly missingChecks: readonly { readonly resource: string; readonly verb: string }[];
+  readonly prepared: readonly string[];
+  readonly unprepared: readonly string[];
+  readonly state: { readonly state: string; readonly reason?: string; readonly remedy?: string };
+}
+
+/** Of a kind, as kubectl would find it. */
+function pathOf({ apiVersion, kind, metadata: { namespace } }: KitObject): string {
+  const root = apiVersion === "v1" ? "/api/v1" : `/apis/${apiVersion}`;
+  return `${root}${namespace === undefined ? "" : `/namespaces/${namespace}`}/${kind.toLowerCase()}s`;
+}
+
+const admin = "/root/admin.kubeconfig";
+const scoped = "/root/scoped.kubeconfig";
+
+/** A login of the kit, with the real API server, the real driver and the real helm. */
+export function rbacTests(recipe: RecipeName): void {
+  describeRig(`a login of the kit on ${recipe}`, () => {
+    let site: Site;
+    let management: OwnManagement;
+    beforeAll(async () => {
+      // Of a release that stores v1beta1: without its webhooks a newer one loses what only that has.
+      const own = startManagement({ address: "192.0.2.41", release: "1.10.8" });
+      [site, management] = await Promise.all([makeSite(recipe), own]);
+      await management.link(site.conductor);
+      await put(admin, management.kubeconfig({ login: management.facts.admin }));
+      await site.unit.deploy();
+    });
+    afterAll(async () => {
+      await site?.down();
+      await management?.down();
+    });
+
+    const put = async (path: string, text: string) => {
+      await site.conductor.exec(["sh", "-c", `umask 077; cat > ${path}`], { input: text });
+    };
+
+    /** The command, out of the charm's folder: there is none in /usr/local/bin before the graft. */
+    const graft = async (...words: readonly string[]) => {
+      const program = [`${site.unit.charmFolder}/bin/node`, `${site.unit.charmFolder}/dist/main.cjs`, "cli"];
+      return await site.conductor.exec([...program, ...words]);
+    };
+
+    const kitOf = async (...words: readonly string[]) => {
+      const { code, stdout, stderr } = await graft("rbac", ...words, "--json");
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      return (JSON.parse(stdout) as { items: readonly KitObject[] }).items;
+    };
+
+    /** What kubectl would do: makes what is not there, and replaces what is. */
+    const apply = async (objects: readonly KitObject[]) => {
+      for (const object of objects) {
+        const { status, text } = await management.request("POST", pathOf(object), object);
+        if (status === 409 && object.rules !== undefined)
+          await management.demand("PUT", `${pathOf(object)}/${object.metadata.name}`, object);
+        else if (status !== 409) expect(text).toContain(`"kind":"${object.kind}"`);
+      }
+    };
+
+    /** The login's kubeconfig, built with the administrator's as the documents tell. */
+    const login = async (name: string) => {
+      await fillTokenSecret(management, "capi-graft", `${name}-token`);
+      const { code, stdout, stderr } = await graft("kubeconfig", "--from", admin, "--name", name);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      return stdout;
+    };
+
+    const check = async (path: string, ...words: readonly string[]) => {
+      const { code, stdout } = await graft("rbac", "--check", path, "--json", ...words);
+      return { code, ...(JSON.parse(stdout) as Checked) };
+    };
+
+    /** What a change of the roles comes to: the API server hears of it a moment later. */
+    const settled = async (isSo: (checked: Checked) => boolean, ...words: readonly string[]) => {
+      for (let tries = 0; ; tries += 1) {
+        const checked = await check(scoped, ...words);
+        if (isSo(checked) || tries === 20) return checked;
+        await sleep(200);
+      }
+    };
+
+    const objectsIn = async (namespace: string, path: string) => {
+      const { items } = (await management.demand("GET", path.replace("NS", `namespaces/${namespace}`))) as {
+        items: readonly { readonly metadata: { readonly name: string }; readonly spec?: unknown }[];
+      };
+      return items;
+    };
+    const namesIn = async (namespace: string, path: string) =>
+      (await objectsIn(namespace, path)).map(({ metadata }) => metadata.name);
+
+    const paths = {
+      clusters: "/apis/cluster.x-k8s.io/v1beta1/NS/clusters",
+      deployments: "/apis/cluster.x-k8s.io/v1beta1/NS/machinedeployments",
+      controlPlanes: "/apis/controlplane.cluster.x-k8s.io/v1beta1/NS/kubeadmcontrolplanes",
+      secrets: "/api/v1/NS/secrets",
+    };
+
+    /** What the controllers of a management cluster would say of a cluster of the chart. */
+    const makeHealthy = async (cluster: Cluster) => {
+      const nodeGroups = cluster.nodeGroups.slice(1).map(({ name }) => name);
+      const workload = { namespace: `magnum-${cluster.project}`, name: cluster.release, nodeGroups };
+      const { clusters, kubeadmcontrolplanes, machinedeployments, openstackclusters } =
+        healthyObjects(workload);
+      const all = [clusters, kubeadmcontrolplanes, machinedeployments, openstackclusters].flat();
+      const contentType = "application/merge-patch+json";
+      await Promise.all(
+        all.map(({ path, object, status }: Stored) =>
+          management.demand("PATCH", `${path}/${object.metadata.name}/status`, { status }, { contentType }),
+        ),
+      );
+    };
+
+    const done = (error: string | null) => expect(error).toBeNull();
+
+    it("is made by an administrator, and misses nothing", async () => {
+      expect(await check(admin)).toMatchObject({ code: 0, form: "admin" });
+      await apply(await kitOf());
+      const kubeconfig = await login("magnum-capi-helm");
+      await put(scoped, kubeconfig);
+      const nothing = { missing: [], missingChecks: [], prepared: [], unprepared: [] };
+      expect(await check(scoped)).toMatchObject({ code: 0, form: "cluster", ...nothing });
+    });
+
+    it("grafts a unit", async () => {
+      const secret = await site.unit.addSecret({ kubeconfig: await sh(site.conductor, `cat ${scoped}`) });
+      await site.unit.grantSecret(secret);
+      await site.unit.configure({ kubeconfig: secret });
+      expect(await site.unit.status()).toEqual({ status: "active", message: "Unit is ready" });
+    });
+
+    /** A cluster's whole life, as Magnum has the driver lead it. */
+    const live = async (born: Cluster) => {
+      const namespace = `magnum-${born.project}`;
+      done((await takeStep(site.conductor, "create", born)).error);
+      expect(await namesIn(namespace, paths.clusters)).toEqual([born.release]);
+      expect(await namesIn(namespace, paths.deployments)).toEqual([`${born.release}-default-worker`]);
+      expect(await namesIn(namespace, paths.secrets)).toEqual(
+        expect.arrayContaining([
+          `${born.release}-cloud-credentials`,
+          `sh.helm.release.v1.${born.release}.v1`,
+        ]),
+      );
+      await makeHealthy(born);
+      expect(await takeStep(site.conductor, "status", born)).toMatchObject({
+        error: null,
+        status: "CREATE_COMPLETE",
+      });
+      const complete = inState(born, "CREATE_COMPLETE");
+      const healthy = await takeStep(site.conductor, "health", complete);
+      expect(healthy).toMatchObject({ error: null, health: "HEALTHY" });
+
+      const [master, worker] = complete.nodeGroups;
+      if (master === undefined || worker === undefined) throw new Error("a cluster without node groups");
+      const scaled = inState(complete, "UPDATE_IN_PROGRESS", {
+        nodeGroups: [master, { ...worker, count: 3 }],
+      });
+      done((await takeStep(site.conductor, "resize", scaled)).error);
+      expect(await objectsIn(namespace, paths.deployments)).toMatchObject([{ spec: { replicas: 3 } }]);
+
+      const upgraded = { ...scaled, version: "1.33.0", chart: "0.27.0" };
+      done((await takeStep(site.conductor, "upgrade", upgraded)).error);
+      expect(await objectsIn(namespace, paths.controlPlanes)).toMatchObject([
+        { spec: { version: "v1.33.0" } },
+      ]);
+
+      const more = { name: "more", count: 1, status: "CREATE_IN_PROGRESS" };
+      const grown = { ...upgraded, nodeGroups: [...upgraded.nodeGroups, more] };
+      done((await takeStep(site.conductor, "create-node-group", grown)).error);
+      expect(await namesIn(namespace, paths.deployments)).toContain(`${born.release}-more`);
+      done((await takeStep(site.conductor, "delete-node-group", grown)).error);
+      expect(await namesIn(namespace, paths.deployments)).not.toContain(`${born.release}-more`);
+      const leaving = {
+        ...grown,
+        nodeGroups: [...upgraded.nodeGroups, { ...more, status: "DELETE_IN_PROGRESS" }],
+      };
+      done((await takeStep(site.conductor, "status", leaving)).error);
+
+      done((await takeStep(site.conductor, "rotate", { ...upgraded, credential: "credential-2" })).error);
+
+      const going = inState(upgraded, "DELETE_IN_PROGRESS");
+      done((await takeStep(site.conductor, "delete", going)).error);
+      expect(await namesIn(namespace, paths.clusters)).toEqual([]);
+      expect(await takeStep(site.conductor, "status", going)).toMatchObject({
+        error: null,
+        status: "DELETE_COMPLETE",
+        deletedCredentials: ["credential-2"],
+      });
+      expect(await namesIn(namespace, paths.secrets)).toEqual([]);
+    };
+
+    it("lets the driver and helm create, scale, upgrade and delete a cluster, in a namespace that they make", async () => {
+      await live(newCluster(randomBytes(16).toString("hex"), "demo-aaa"));
+    });
+
+    it("without any one of its rules is refused by the gate of permissions, which names what is missing", async () => {
+      const objects = await kitOf();
+      const role = objects.find(({ kind }) => kind === "ClusterRole");
+      const rules = role?.rules ?? [];
+      expect(rules.length).toBeGreaterThan(12);
+      for (const rule of rules) {
+        await apply([{ ...(role as KitObject), rules: rules.filter((it) => it !== rule) }]);
+        const checked = await settled(
+          ({ missing, missingChecks }) => missing.length + missingChecks.length > 0,
+        );
+        const lost = rule.resources.flatMap((resource) => rule.verbs.map((verb) => `${verb} ${resource}`));
+        const found = [...checked.missing, ...checked.missingChecks].map((it) => `${it.verb} ${it.resource}`);
+        expect(new Set(found)).toEqual(new Set(lost));
+        if (rule.resources.join() === "namespaces" && rule.verbs.join() === "get") continue;
+        expect(checked.state).toMatchObject({ state: "closed", remedy: "capi-graft rbac" });
+        expect(checked.state.reason).toContain(rule.resources[0]);
+      }
+      await apply([role as KitObject]);
+      expect(await settled(({ state }) => state.state === "open")).toMatchObject({ missing: [] });
+    });
+
+    it("by projects says what is not prepared before it is, and works then", async () => {
+      const project = randomBytes(16).toString("hex");
+      const namespace = `magnum-${project}`;
+      const objects = await kitOf("--per-project", namespace, "--name", "by-project");
+      const isPreparation = ({ kind, metadata }: KitObject) =>
+        metadata.name === namespace || (kind === "RoleBinding" && metadata.namespace === namespace);
+      await apply(objects.filter((it) => !isPreparation(it)));
+      const kubeconfig = await login("by-project");
+      await put(scoped, kubeconfig);
+      expect(await check(scoped)).toMatchObject({
+        code: 2,
+        form: "namespaces",
+        missingChecks: [],
+        unprepared: [namespace],
+        state: {
+          state: "closed",
+          reason: `project ${project} is not prepared`,
+          remedy: "capi-graft rbac --per-project",
+        },
+      });
+      await useKubeconfig(kubeconfig);
+      const born = newCluster(project, "demo-bbb");
+      const refused = await takeStep(site.conductor, "create", born);
+      expect(refused.error).toContain("403 Client Error: Forbidden");
+
+      await apply(objects.filter(isPreparation));
+      expect(await settled(({ state }) => state.state === "open")).toMatchObject({
+        missing: [],
+        missingChecks: [],
+        prepared: [namespace],
+        unprepared: [],
+      });
+      await live(born);
+      const stranger = newCluster(randomBytes(16).toString("hex"), "demo-ccc");
+      expect((await takeStep(site.conductor, "create", stranger)).error).toContain("403 Client Error");
+    });
+
+    const useKubeconfig = async (kubeconfig: string) => {
+      const secret = await site.unit.addSecret({ kubeconfig });
+      await site.unit.grantSecret(secret);
+      await site.unit.configure({ kubeconfig: secret });
+    };
+  });
+}
