@@ -54,13 +54,15 @@ async function runningServices(host: Host, unit: Conductor): Promise<readonly st
 }
 
 /** Writes the journal before the first write, and finds out what was wrong already. */
-function opening(host: Host, wish: Wish, unit: Conductor, desired: DesiredState) {
+function opening(host: Host, wish: Wish, unit: Conductor, present: () => DesiredState) {
   const closedBefore = new Set<string>();
   let entry: ChangeEntry | undefined;
   const begin = async (changes: readonly Change[]) => {
     requireTime(host);
     const proved = changes.some(({ id }) => isReadByDaemons(id));
-    const gates = [...(desired.settleGates ?? []), ...(proved ? [] : desired.exitGates)];
+    // Of a state of their own: some ask once for several gates, and are to be asked anew afterwards.
+    const { settleGates = [], exitGates } = present();
+    const gates = [...settleGates, ...(proved ? [] : exitGates)];
 
     await claim(host, wish);
     const found = await changeJournal.read(host);
@@ -118,7 +120,7 @@ export async function change(
   const { wish, config, unit, turn } = wanted;
   const kept = keptInAll(originals(paths.originals), beforeImages);
   const desired = desiredState(config, unit, wish, kept, turn);
-  const { begin, closedBefore, entry } = opening(host, wish, unit, desired);
+  const { begin, closedBefore, entry } = opening(host, wish, unit, () => desiredState(config, unit, wish));
   const walk = reconcile(host, desired, "apply", watch, { policy: "change", begin, settled });
   const report = await walk.catch((error: unknown) => {
     if (error instanceof HostFault && entry() !== undefined && isOver(host)) return error;

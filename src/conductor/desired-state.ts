@@ -20,7 +20,7 @@ import type { Config } from "./config.ts";
 import { daemons, restartables, wantedBy } from "./daemons.ts";
 import { blockLines, blockOf, defaultsOwner, markers } from "./defaults-block.ts";
 import { unlessDeferred } from "./deferred.ts";
-import type { DriverLogin } from "./driver-login.ts";
+import { type DriverLogin, driverLoginId } from "./driver-login.ts";
 import { daemonOptions, describeDropIn, renderDropIn } from "./drop-in.ts";
 import { conductorProxiesGate, gatesNotChecked, helmOnPathGate, showArgsGate, viewGates } from "./gates.ts";
 import { helmIdleGate, pendingReleasesGate } from "./helm-work.ts";
@@ -127,7 +127,8 @@ interface Proved {
 
 /** Puts what the changes would bring beside the live files; the gates that prove it there. */
 async function staged(host: Host, changes: readonly Change[], it: Proved): Promise<readonly Gate[]> {
-  if (!changes.some(({ id }) => isReadByDaemons(id))) return [];
+  const isProved = changes.some(({ id }) => isReadByDaemons(id));
+  if (!isProved && !changes.some(({ id }) => id === `file:${paths.kubeconfig}`)) return [];
   const { config, unit, dropIn, driver, helm } = it;
   const changing = new Set<string>(changes.map(({ id }) => id));
   const roots = await stage(host, {
@@ -139,8 +140,10 @@ async function staged(host: Host, changes: readonly Change[], it: Proved): Promi
     helm: changing.has(`helm:${helm.path}`) ? helm : undefined,
   });
   const restarts = changing.has(`service:${services.conductor}`) && config["enable-auto-restarts"];
+  const proof = it.proof(roots, driverLogin(config));
   const gates = [
-    ...it.proof(roots, driverLogin(config)),
+    // A new kubeconfig alone is read by the driver alone, and what else is wrong is not its fault.
+    ...(isProved ? proof : proof.filter(({ id }) => id === driverLoginId)),
     ...(fetchesAnew(changing) ? [chartGate(unit, config, roots)] : []),
   ];
   return [...gates.map((gate) => inLiveWords(gate, roots)), ...(restarts ? [helmIdleGate()] : [])];

@@ -13,6 +13,9 @@ export interface DriverLogin {
   readonly kinds: readonly string[];
 }
 
+/** The gate's name. */
+export const driverLoginId = "driver-login";
+
 function digest(pem: string | undefined): string | null {
   return pem === undefined ? null : createHash("sha256").update(pem, "latin1").digest("hex");
 }
@@ -141,7 +144,7 @@ function judgeLook(look: DriverLook, { management }: DriverLogin): GateState {
  */
 export function driverLoginGate(view: (host: Host) => Promise<DaemonView>, login: DriverLogin): Gate {
   return {
-    id: "driver-login",
+    id: driverLoginId,
     title: "the driver's own client logs in to the management cluster, as the daemon",
     check: async (host) => {
       const { login: look } = await view(host);

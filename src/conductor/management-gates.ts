@@ -11,7 +11,7 @@ import { adminState, askPermissions, permissionsState, projectsState } from "../
 import { type Survey, survey, verdictState } from "../management/verdict.ts";
 import { closed, type Gate, type GateState } from "../reconcile/gate.ts";
 import { type Config, leavesApiResources, parseConfig } from "./config.ts";
-import type { DriverLogin } from "./driver-login.ts";
+import { type DriverLogin, driverLoginId } from "./driver-login.ts";
 import { settingsAsOptions } from "./driver-values.ts";
 import { committedWish, type Wish } from "./wish.ts";
 
@@ -34,7 +34,7 @@ type Look = Readonly<Record<Name, GateState>>;
 
 /** Whether a gate is about the management cluster: no way back on the unit would open it. */
 export function isManagementGate(id: string): boolean {
-  return Object.hasOwn(titles, id) || ["kubeconfig-valid", "driver-login", "chart-reachable"].includes(id);
+  return Object.hasOwn(titles, id) || ["kubeconfig-valid", driverLoginId, "chart-reachable"].includes(id);
 }
 
 /** The kubeconfig of a configuration, as the driver reads it: what it can't read is in no configuration. */

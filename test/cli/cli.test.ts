@@ -163,7 +163,7 @@ describe("capi-graft verify", () => {
     const before = await listing(host, ["/"], { times: true });
     const { code, out } = await call("verify");
     expect(code).toBe(0);
-    expect(out).toMatch(/\n26 open, 0 closed, 5 not checked\n$/);
+    expect(out).toMatch(/\n27 open, 0 closed, 5 not checked\n$/);
     expect(await listing(host, ["/"], { times: true })).toEqual(before);
   });
 
@@ -174,7 +174,7 @@ describe("capi-graft verify", () => {
     const { code, out } = await call("verify");
     expect(code).toBe(2);
     expect(out).toContain("  CLOSED       helm-on-path: ");
-    expect(out).toMatch(/\n23 open, 2 closed, 6 not checked, 1 resource differs\n$/);
+    expect(out).toMatch(/\n24 open, 2 closed, 6 not checked, 1 resource differs\n$/);
   });
 
   test("does not restart anything", async () => {

@@ -63,6 +63,7 @@ describe("the desired state of a unit", () => {
         driver-enumerated
         magnum-conductor-options
         magnum-api-options
+        driver-login
         helm-on-path
         magnum-conductor-live
         pending-releases

@@ -62,6 +62,7 @@ describe("a fresh conductor", () => {
     const open = report.gates.filter(({ state }) => state === "open").map(({ id }) => id);
     expect(open.toSorted()).toEqual([
       "driver-enumerated",
+      "driver-login",
       "helm-on-path",
       "kubeconfig-valid",
       "leftover-driver-copy",

@@ -122,6 +122,8 @@ describe("docs/reference/statuses.md", () => {
     const other = new Set([
       ...[
         "no answer within 10 s",
+        "the secret * has no token yet",
+        "* is refused: *",
         "*: *",
         "a removal leaves * behind",
         "its clusters can't be listed: HTTP *",

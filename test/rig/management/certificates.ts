@@ -29,7 +29,7 @@ const hourMs = 3_600_000;
 /** Makes a certificate authority. `folder` holds what is needed meanwhile and is left as it was. */
 export async function makeAuthority(folder: string, commonName: string): Promise<Pair> {
   return await inside(folder, async (work) => {
-    const subject = ["-subj", `/CN=${commonName}`, "-days", "30"];
+    const subject = ["-subj", `/CN=${commonName}`, "-days", "3650"];
     await openssl(["req", "-x509", ...newKey, ...subject, "-keyout", "key", "-out", "certificate"], work);
     return pairIn(work);
   });
