@@ -18,7 +18,7 @@ export interface Wish {
   readonly names?: readonly string[];
   /** Default: an hour ago. */
   readonly from?: Date;
-  /** Default: in ten days. */
+  /** Default: in a year: no warning is due. */
   readonly until?: Date;
 }
 
@@ -29,7 +29,7 @@ const hourMs = 3_600_000;
 /** Makes a certificate authority. `folder` holds what is needed meanwhile and is left as it was. */
 export async function makeAuthority(folder: string, commonName: string): Promise<Pair> {
   return await inside(folder, async (work) => {
-    const subject = ["-subj", `/CN=${commonName}`, "-days", "30"];
+    const subject = ["-subj", `/CN=${commonName}`, "-days", "3650"];
     await openssl(["req", "-x509", ...newKey, ...subject, "-keyout", "key", "-out", "certificate"], work);
     return pairIn(work);
   });
@@ -38,7 +38,7 @@ export async function makeAuthority(folder: string, commonName: string): Promise
 /** Has an authority sign a certificate for a new key. `folder` as above. */
 export async function issue(folder: string, authority: Pair, wish: Wish): Promise<Pair> {
   const { commonName, organizations = [], names = [] } = wish;
-  const { from = new Date(Date.now() - hourMs), until = new Date(Date.now() + 240 * hourMs) } = wish;
+  const { from = new Date(Date.now() - hourMs), until = new Date(Date.now() + 365 * 24 * hourMs) } = wish;
   return await inside(folder, async (work) => {
     const subject = [...organizations.map((it) => `/O=${it}`), `/CN=${commonName}`].join("");
     await openssl(["req", "-new", ...newKey, "-subj", subject, "-keyout", "key", "-out", "request"], work);
