@@ -145,7 +145,7 @@ export interface Report {
     readonly outcome: string;
     readonly change?: { readonly drift: readonly { key: string; observed?: unknown; desired?: unknown }[] };
   }[];
-  readonly gates: readonly { id: string; state: string; reason?: string }[];
+  readonly gates: readonly { id: string; state: string; reason?: string; cure?: string }[];
 }
 
 /** `key: old -> new` of everything that a report says differs, by resource. */

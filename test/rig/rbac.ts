@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Cluster, inState, newCluster, takeStep } from "./cluster-life.ts";
 import type { RecipeName } from "./conductor.ts";
 import { describeRig } from "./describe-rig.ts";
-import { sh } from "./look.ts";
+import { type Report, sh, starts } from "./look.ts";
 import { startManagement } from "./management/management.ts";
 import { healthyObjects, type Stored } from "./management/objects.ts";
 import type { OwnManagement } from "./management/server.ts";
@@ -151,11 +151,16 @@ export function rbacTests(recipe: RecipeName): void {
       expect(await check(scoped)).toMatchObject({ code: 0, form: "cluster", ...nothing });
     });
 
-    it("grafts a unit", async () => {
-      const secret = await site.unit.addSecret({ kubeconfig: await sh(site.conductor, `cat ${scoped}`) });
-      await site.unit.grantSecret(secret);
-      await site.unit.configure({ kubeconfig: secret });
+    it("takes the note from a unit that was grafted with an administrator's, without a restart", async () => {
+      await useKubeconfig(await sh(site.conductor, `cat ${admin}`));
+      expect(await site.unit.status()).toEqual({
+        status: "active",
+        message: "the kubeconfig is a cluster administrator's; next: capi-graft rbac",
+      });
+      const before = await starts(site.conductor);
+      await useKubeconfig(await sh(site.conductor, `cat ${scoped}`));
       expect(await site.unit.status()).toEqual({ status: "active", message: "Unit is ready" });
+      expect(await starts(site.conductor)).toEqual(before);
     });
 
     /** A cluster's whole life, as Magnum has the driver lead it. */
@@ -222,7 +227,15 @@ export function rbacTests(recipe: RecipeName): void {
       await live(newCluster(randomBytes(16).toString("hex"), "demo-aaa"));
     });
 
+    /** What verify finds closed, but for notes: the gates, with their reasons. */
+    const closedGates = async () => {
+      const { gates } = JSON.parse((await graft("verify", "--json")).stdout) as Report;
+      const closed = gates.filter((it) => it.state === "closed" && it.cure !== "note");
+      return closed.map(({ id, reason }) => [id, reason]);
+    };
+
     it("without any one of its rules is refused by the gate of permissions, which names what is missing", async () => {
+      expect(await closedGates()).toEqual([]);
       const objects = await kitOf();
       const role = objects.find(({ kind }) => kind === "ClusterRole");
       const rules = role?.rules ?? [];
@@ -238,6 +251,7 @@ export function rbacTests(recipe: RecipeName): void {
         if (rule.resources.join() === "namespaces" && rule.verbs.join() === "get") continue;
         expect(checked.state).toMatchObject({ state: "closed", remedy: "capi-graft rbac" });
         expect(checked.state.reason).toContain(rule.resources[0]);
+        expect(await closedGates()).toEqual([["management-permissions", checked.state.reason]]);
       }
       await apply([role as KitObject]);
       expect(await settled(({ state }) => state.state === "open")).toMatchObject({ missing: [] });
@@ -264,7 +278,16 @@ export function rbacTests(recipe: RecipeName): void {
         },
       });
       await useKubeconfig(kubeconfig);
+      expect(await site.unit.status()).toMatchObject({
+        status: "blocked",
+        message: expect.stringContaining(`project ${project} is not prepared; next: capi-graft rbac`),
+      });
       const born = newCluster(project, "demo-bbb");
+      // The unit refuses it. What the driver would have made of it:
+      await sh(
+        site.conductor,
+        `cp -p /etc/magnum/kubeconfig /root/before; cat ${scoped} > /etc/magnum/kubeconfig`,
+      );
       const refused = await takeStep(site.conductor, "create", born);
       expect(refused.error).toContain("403 Client Error: Forbidden");
 
@@ -275,6 +298,9 @@ export function rbacTests(recipe: RecipeName): void {
         prepared: [namespace],
         unprepared: [],
       });
+      await sh(site.conductor, "cat /root/before > /etc/magnum/kubeconfig");
+      await site.unit.runHook("update-status");
+      expect(await site.unit.status()).toEqual({ status: "active", message: "Unit is ready" });
       await live(born);
       const stranger = newCluster(randomBytes(16).toString("hex"), "demo-ccc");
       expect((await takeStep(site.conductor, "create", stranger)).error).toContain("403 Client Error");

@@ -18,7 +18,7 @@ export interface Wish {
   readonly names?: readonly string[];
   /** Default: an hour ago. */
   readonly from?: Date;
-  /** Default: in ten days. */
+  /** Default: in a year: no warning is due. */
   readonly until?: Date;
 }
 
@@ -38,7 +38,7 @@ export async function makeAuthority(folder: string, commonName: string): Promise
 /** Has an authority sign a certificate for a new key. `folder` as above. */
 export async function issue(folder: string, authority: Pair, wish: Wish): Promise<Pair> {
   const { commonName, organizations = [], names = [] } = wish;
-  const { from = new Date(Date.now() - hourMs), until = new Date(Date.now() + 240 * hourMs) } = wish;
+  const { from = new Date(Date.now() - hourMs), until = new Date(Date.now() + 365 * 24 * hourMs) } = wish;
   return await inside(folder, async (work) => {
     const subject = [...organizations.map((it) => `/O=${it}`), `/CN=${commonName}`].join("");
     await openssl(["req", "-new", ...newKey, "-subj", subject, "-keyout", "key", "-out", "request"], work);

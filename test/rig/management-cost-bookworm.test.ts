@@ -1,0 +1,3 @@
+import { managementCostTests } from "./management-cost.ts";
+
+managementCostTests("bookworm");
