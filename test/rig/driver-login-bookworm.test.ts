@@ -1,0 +1,3 @@
+import { driverLoginTests } from "./driver-login.ts";
+
+driverLoginTests("bookworm");

@@ -1,0 +1,3 @@
+import { kubeconfigMatrixTests } from "./kubeconfig-matrix.ts";
+
+kubeconfigMatrixTests("bookworm");
