@@ -10,7 +10,18 @@ export { type RollbackTarget, rollback } from "./conductor/rollback.ts";
 export type { Wish } from "./conductor/wish.ts";
 export * from "./host/host.ts";
 export { localHost } from "./host/local-host.ts";
-export { judgeKubeconfig, type KubeconfigFinding } from "./management/kubeconfig.ts";
+export * from "./management/api.ts";
+export type { ApiResources, Wanted as WantedOfManagement } from "./management/api-resources.ts";
+export { type Connection, connect } from "./management/connection.ts";
+export {
+  judgeKubeconfig,
+  type KubeconfigFinding,
+  type Management,
+  readManagement,
+} from "./management/kubeconfig.ts";
+export { type ConnectionStates, judgeConnection } from "./management/login.ts";
+export { askPermissions, type PermissionsAnswer, permissionsState } from "./management/permissions.ts";
+export { type Survey, survey, type Verdict, verdictState } from "./management/verdict.ts";
 export { closed, type Gate, type GateResult, type GateState, judge, open } from "./reconcile/gate.ts";
 export { planAll, planChange } from "./reconcile/plan.ts";
 export { type DesiredState, type Progress, reconcile } from "./reconcile/reconcile.ts";
