@@ -1,3 +1,0 @@
-import { adoptTests } from "./adopt.ts";
-
-adoptTests("trixie");

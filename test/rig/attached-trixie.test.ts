@@ -1,3 +1,0 @@
-import { attachedTests } from "./attached.ts";
-
-attachedTests("trixie", "4.0.15");

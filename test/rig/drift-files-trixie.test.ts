@@ -1,3 +1,0 @@
-import { driftFilesTests } from "./drift-files.ts";
-
-driftFilesTests("trixie");

@@ -1,3 +1,0 @@
-import { proxyTests } from "./proxy.ts";
-
-proxyTests("trixie");

@@ -1,3 +1,0 @@
-import { worldTests } from "./world.ts";
-
-worldTests("trixie");
