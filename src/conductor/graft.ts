@@ -115,12 +115,24 @@ export async function ready(host: Host, wish: Wish): Promise<Exclude<Ending, Rep
   return { end: "ready", config, unit };
 }
 
+/** The same with the API versions that the management cluster calls for, where they are left to it. */
+async function chosen(
+  host: Host,
+  wish: Wish,
+  at: Ready,
+): Promise<{ readonly wanted: Wish; readonly at: Ready }> {
+  const wanted = await withApiResources(host, wish, at.config);
+  const { apiResources } = wanted;
+  if (wanted === wish || apiResources === undefined) return { wanted: wish, at };
+  return { wanted, at: { ...at, config: { ...at.config, "api-resources": apiResources } } };
+}
+
 /** What differs from the wish, and what is closed; reads only. */
 export function plan(host: Host, wish: Wish, watch: Watch = () => {}): Promise<Ending> {
   return faultAsEnding(async () => {
-    const wanted = await withApiResources(host, wish);
-    const at = await ready(host, wanted);
-    if (at.end !== "ready") return at;
+    const found = await ready(host, wish);
+    if (found.end !== "ready") return found;
+    const { wanted, at } = await chosen(host, wish, found);
     const { config, unit } = at;
     const report = await reconcile(host, desiredState(config, unit, wanted), "plan", watch);
     return { end: "report", report, config, unit };
@@ -132,9 +144,7 @@ export function plan(host: Host, wish: Wish, watch: Watch = () => {}): Promise<E
  * is new either holds, or the unit is back where it was. Runs alone: another run is waited for, at most 120 s.
  */
 export function apply(host: Host, wish: Wish, options: ApplyOptions = {}): Promise<Ending> {
-  return faultAsEnding(() =>
-    locked(host, async () => await applyAlone(host, await withApiResources(host, wish), options)),
-  );
+  return faultAsEnding(() => locked(host, () => applyAlone(host, wish, options)));
 }
 
 /**
@@ -147,7 +157,7 @@ export function healLast(host: Host, options: ApplyOptions = {}): Promise<Ending
       const wish = await lastWish(host);
       if (wish === undefined) return undefined;
       const repaired = await repairFromMemory(host, options.watch ?? (() => {}));
-      return await applyAlone(host, await withApiResources(host, wish), {
+      return await applyAlone(host, wish, {
         ...options,
         ...(repaired === undefined ? {} : { repaired }),
       });
@@ -169,14 +179,15 @@ export async function healFiles(host: Host, options: Pick<ApplyOptions, "watch" 
   await locked(host, repair, filesWaitMs);
 }
 
-async function applyAlone(host: Host, wish: Wish, options: ApplyOptions): Promise<Ending> {
-  if (wish.unitName !== undefined) await requireOwn(host, wish);
-  const at = await ready(host, wish);
-  if (at.end === "refused") {
+async function applyAlone(host: Host, asked: Wish, options: ApplyOptions): Promise<Ending> {
+  if (asked.unitName !== undefined) await requireOwn(host, asked);
+  const found = await ready(host, asked);
+  if (found.end === "refused") {
     await sweepTemporaryFiles(host);
     await abandonInterrupted(host, options.watch ?? (() => {}));
   }
-  if (at.end !== "ready") return at;
+  if (found.end !== "ready") return found;
+  const { wanted: wish, at } = await chosen(host, asked, found);
   // On a unit without records nothing is written before a change is known to be possible.
   if ((await host.fs.stat(paths.state)) !== undefined) await claim(host, wish);
   const unfinished = await finish(host, at, options);

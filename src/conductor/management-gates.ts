@@ -10,7 +10,7 @@ import { judgeConnection } from "../management/login.ts";
 import { adminState, askPermissions, permissionsState, projectsState } from "../management/permissions.ts";
 import { type Survey, survey, verdictState } from "../management/verdict.ts";
 import { closed, type Gate, type GateState } from "../reconcile/gate.ts";
-import { type Config, leavesApiResources, parseConfig } from "./config.ts";
+import { type Config, leavesApiResources } from "./config.ts";
 import { type DriverLogin, driverLoginId } from "./driver-login.ts";
 import { settingsAsOptions } from "./driver-values.ts";
 import { committedWish, type Wish } from "./wish.ts";
@@ -132,10 +132,8 @@ export function managementGates(config: Config): readonly Gate[] {
  * The wish with what `api-resources=auto` comes to by what the management cluster serves; what it came to before stays
  * while that can't be told, or while no choice would do.
  */
-export async function withApiResources(host: Host, wish: Wish): Promise<Wish> {
+export async function withApiResources(host: Host, wish: Wish, config: Config): Promise<Wish> {
   if (wish.apiResources !== undefined || !leavesApiResources(wish.options)) return wish;
-  const config = parseConfig(wish.options, wish.kubeconfig, wish);
-  if (!("kubeconfig" in config)) return wish;
   const found = await askManagement(host, config, (connection) => surveyFor(connection, config, "auto"));
   const isUsable = !("fault" in found) && found.verdict.state !== "broken";
   const chosen = isUsable ? found.verdict.apiResources : (await committedWish(host))?.apiResources;

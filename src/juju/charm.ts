@@ -141,8 +141,9 @@ async function tellUndone(report: Report): Promise<void> {
   }
 }
 
-/** What the option says now: it may have been set for the very removal. `undefined` where Juju does not tell. */
-async function mayAbandon(): Promise<boolean | undefined> {
+/** What the option says now: it may have been set for the very removal. `undefined` where nobody tells, or has to. */
+async function mayAbandon(host: Host): Promise<boolean | undefined> {
+  if ((await host.fs.stat(paths.desired)) === undefined) return undefined;
   const { code, stdout } = await hookCommand("config-get", ["--format=json"]);
   const options = code === 0 ? (JSON.parse(stdout) as Record<string, unknown> | null) : null;
   const told = options?.["abandon-clusters"];
@@ -153,7 +154,7 @@ async function mayAbandon(): Promise<boolean | undefined> {
 export async function undoHook(host: Host): Promise<void> {
   const other = await otherOwner(host, thisUnit());
   if (other !== undefined) return await log("INFO", `left alone: ${other} keeps the graft here`);
-  const abandons = await mayAbandon();
+  const abandons = await mayAbandon(host);
   const report = await undo(host, "apply", {
     isLast: hookName() === "remove",
     ...(abandons === undefined ? {} : { abandons }),
