@@ -125,7 +125,7 @@ export async function convert(client: Client, { url, ca }: Webhook): Promise<voi
 }
 
 /** The definitions that are on the server. */
-async function definitions(client: Client): Promise<readonly Definition[]> {
+export async function definitions(client: Client): Promise<readonly Definition[]> {
   const { items } = (await client.demand("GET", path)) as { items: readonly Definition[] };
   return items;
 }

@@ -1,0 +1,3 @@
+import { verdictTests } from "./verdicts.ts";
+
+verdictTests("bookworm");
