@@ -89,7 +89,7 @@ function refusal(kind: "removal" | "management" | "driver", driver: string, some
       option: "kubeconfig",
       value: "another management cluster",
       accepted: `${yes}, leaving ${some}`,
-      reason: `another management cluster leaves ${some} behind`,
+      reason: `the kubeconfig leaves ${some} behind`,
       remedy: yes,
     };
   }
@@ -97,7 +97,7 @@ function refusal(kind: "removal" | "management" | "driver", driver: string, some
     option: "driver-version",
     value: driver,
     accepted: `1.4.0, or ${yes} (no v1alpha6 for ${some})`,
-    reason: `driver ${driver} needs OpenStackCluster v1alpha6 for ${some}`,
+    reason: `driver ${driver} needs v1alpha6: ${some}`,
     remedy: yes,
   };
 }

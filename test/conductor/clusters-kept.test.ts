@@ -83,7 +83,7 @@ describe("another management cluster", () => {
     expect(troubles(report)[0]).toMatchObject({
       source: "clusters-kept",
       cure: "operator",
-      reason: "another management cluster leaves 2 clusters behind",
+      reason: "the kubeconfig leaves 2 clusters behind",
       remedy: "abandon-clusters=true",
     });
     expect(await readText(host.fs, paths.kubeconfig)).toBe(wish().kubeconfig);
@@ -99,7 +99,7 @@ describe("another management cluster", () => {
     const { report } = await reported(apply(host, moved()));
     expect(troubles(report)[0]).toMatchObject({
       source: "clusters-kept",
-      reason: "another management cluster leaves uncounted clusters behind",
+      reason: "the kubeconfig leaves uncounted clusters behind",
     });
   });
 
@@ -125,7 +125,7 @@ describe("an older driver", () => {
     expect(troubles(report)[0]).toMatchObject({
       source: "clusters-kept",
       cure: "operator",
-      reason: "driver 1.3.0 needs OpenStackCluster v1alpha6 for 2 clusters",
+      reason: "driver 1.3.0 needs v1alpha6: 2 clusters",
     });
     expect(await readText(host.fs, paths.dropIn)).toContain("api_resources");
     const back = await reported(rollback(host, { driver: "1.3.0" }));

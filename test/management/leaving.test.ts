@@ -56,7 +56,9 @@ describe.each(Object.entries(steps))("%s", (_, step) => {
     if (refusal === undefined) throw new Error("it is not refused");
     const { option, value, accepted, reason, remedy } = refusal;
     expect(refusalMessage(option, value, accepted)).toBe(`${option}: ${value}; accepted: ${accepted}`);
-    expect(statusMessage(reason, remedy)).toBe(`${reason}; next: ${remedy}`);
+    // A removal has no status.
+    const lead = option === "abandon-clusters" ? "" : "not changed, clusters-kept: ";
+    expect(statusMessage(reason, remedy, lead)).toBe(`${lead}${reason}; next: ${remedy}`);
     expect(`${accepted} ${remedy}`).toContain(
       option === "abandon-clusters" ? "true" : "abandon-clusters=true",
     );

@@ -81,8 +81,13 @@ def credential(*_):
     return SimpleNamespace(id=told["credential"], secret="a-secret")
 
 
-def clouds(_, it):
-    auth = {"application_credential_id": it.id, "application_credential_secret": it.secret}
+def delete(_, it):
+    """Of 1.4.0 by its id, of 1.3.0 by the cluster."""
+    deleted.append(it if isinstance(it, str) else told["credential"])
+
+
+def clouds(*_):
+    auth = {"application_credential_id": told["credential"], "application_credential_secret": "a-secret"}
     return {"clouds.yaml": json.dumps({"clouds": {"openstack": {"auth": auth}}}), "cacert": ""}
 
 
@@ -125,7 +130,7 @@ def stand_ins():
         (module.neutron, "get_external_network_id", lambda *_: "public"),
         (module.app_creds, "create_app_cred", credential),
         (module.app_creds, "get_app_cred_string_data", clouds),
-        (module.app_creds, "delete_app_cred", lambda _, it: deleted.append(it)),
+        (module.app_creds, "delete_app_cred", delete),
         (module.ca_certificates, "get_certificate_string_data", certificates),
     ]
     return [mock.patch.object(*each) for each in instead if hasattr(*each[:2])]

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Conductor } from "./conductor.ts";
+import { mirror } from "./mirror.ts";
 
 const script = readFileSync(join(import.meta.dirname, "cluster-life.py"), "utf8");
 
@@ -71,12 +72,30 @@ export function inState(cluster: Cluster, status: string, more: Partial<Cluster>
   return { ...cluster, status, nodeGroups: cluster.nodeGroups.map((it) => ({ ...it, status })), ...more };
 }
 
+/** Puts a driver that is not the conductor's into a folder, for `takeStep`. */
+export async function layOut(conductor: Conductor, version: string): Promise<string> {
+  const folder = `/opt/driver-${version}`;
+  const pip = ["pip3", "install", "--quiet", "--root-user-action=ignore", "--no-deps", "--target", folder];
+  const argv = [...pip, "--index-url", mirror.indexUrl, `magnum-capi-helm==${version}`];
+  const { code, stderr } = await conductor.exec(argv);
+  if (code !== 0) throw new Error(`pip ended with ${code}\n${stderr}`);
+  return folder;
+}
+
 /**
- * Takes the conductor's own driver through a step, as its user, with its configuration and the PATH that the init script
- * gives. OpenStack's answers are made up. Throws where the driver can't be loaded.
+ * Takes the conductor's own driver, or that of a folder, through a step, as its user, with its configuration and the PATH
+ * that the init script gives. OpenStack's answers are made up. Throws where the driver can't be loaded.
  */
-export async function takeStep(conductor: Conductor, step: Step, cluster: Cluster): Promise<StepResult> {
-  const environment = ["PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/var/lib/magnum", "LANG=C.UTF-8"];
+export async function takeStep(
+  conductor: Conductor,
+  step: Step,
+  cluster: Cluster,
+  folder?: string,
+): Promise<StepResult> {
+  const environment = [
+    ...["PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/var/lib/magnum", "LANG=C.UTF-8"],
+    ...(folder === undefined ? [] : [`PYTHONPATH=${folder}`]),
+  ];
   const argv = ["runuser", "-u", "magnum", "--", "env", "-i", ...environment, "python3", "-c", script, step];
   const { code, stdout, stderr } = await conductor.exec(argv, { input: JSON.stringify(cluster) });
   if (code !== 0) throw new Error(`the driver ended with ${code}\n${stderr}`);

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Api } from "../../src/management/api.ts";
+import { clusterTotal, countOwned } from "../../src/management/live-objects.ts";
+import { clustersApi } from "../support/management/clusters-api.ts";
 import type { RecipeName } from "./conductor.ts";
 import { describeRig } from "./describe-rig.ts";
 import { type Report, sh } from "./look.ts";
@@ -97,6 +100,20 @@ export function managementCostTests(recipe: RecipeName): void {
       await Promise.all(Array.from({ length: 24 }, post));
     };
 
+    /** The API server as our own code asks it, with what it asked. */
+    const counting = () => {
+      const asked: string[] = [];
+      const api: Api = {
+        get: async (path, options = {}) => {
+          asked.push(path);
+          const { status, headers, body } = await management.request("GET", path, undefined, options);
+          return { status, contentType: String(headers["content-type"]), body };
+        },
+        post: () => Promise.reject(new Error("nothing is posted")),
+      };
+      return { api, asked };
+    };
+
     const total = ({ requests }: Cost) => Object.values(requests).reduce((sum, count) => sum + count, 0);
     const shown = (cost: Cost) =>
       `${total(cost)} requests, ${Math.round(cost.bytes / 1024)} KiB, ${cost.seconds.toFixed(1)} s`;
@@ -111,6 +128,18 @@ export function managementCostTests(recipe: RecipeName): void {
       expect(full.requests).toEqual(none.requests);
       expect(total(none)).toBeLessThan(250);
       expect(full.bytes).toBeLessThan(none.bytes * 1.1 + 16_384);
+    });
+
+    it("counts them in pages, and all of them with one object, as in memory", async () => {
+      const { api, asked } = counting();
+      const memory = clustersApi({ namespaces: Array.from({ length: many }, () => "magnum-p1") });
+      expect(await clusterTotal(api)).toBe(await clusterTotal(memory));
+      expect(asked).toEqual(memory.asked);
+      expect(await countOwned(api, "magnum")).toEqual(await countOwned(memory, "magnum"));
+      // A real server's marks of a page tell nothing.
+      const unmarked = (paths: readonly string[]) => paths.map((it) => it.replace(/continue=.*/, "continue"));
+      expect(unmarked(asked)).toEqual(unmarked(memory.asked));
+      expect(await countOwned(api, "other")).toEqual({ count: 0, namespaces: {}, more: false });
     });
   });
 }

@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Cluster, inState, newCluster, takeStep } from "./cluster-life.ts";
+import { askPermissions } from "../../src/management/permissions.ts";
+import { type Bound, type RbacRule, rbacApi } from "../support/management/rbac-api.ts";
+import { type Cluster, inState, layOut, newCluster, takeStep } from "./cluster-life.ts";
 import type { RecipeName } from "./conductor.ts";
 import { describeRig } from "./describe-rig.ts";
 import { type Report, sh, starts } from "./look.ts";
@@ -16,13 +18,7 @@ interface KitObject {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string };
-  readonly rules?: readonly Rule[];
-}
-
-interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly verbs: readonly string[];
+  readonly rules?: readonly RbacRule[];
 }
 
 interface Checked {
@@ -50,7 +46,8 @@ export function rbacTests(recipe: RecipeName): void {
     let management: OwnManagement;
     beforeAll(async () => {
       // Of a release that stores v1beta1: without its webhooks a newer one loses what only that has.
-      const own = startManagement({ address: "192.0.2.41", release: "1.10.8" });
+      const openstack = ["v1alpha6", "v1beta1"];
+      const own = startManagement({ address: "192.0.2.41", release: "1.10.8", openstack });
       [site, management] = await Promise.all([makeSite(recipe), own]);
       await management.link(site.conductor);
       await put(admin, management.kubeconfig({ login: management.facts.admin }));
@@ -109,6 +106,12 @@ export function rbacTests(recipe: RecipeName): void {
       }
     };
 
+    /** What the stand-in for the API server of the tests in memory answers to the same rules. */
+    const expectAsInMemory = async (
+      { code: _, state: _state, ...checked }: Checked & { code: number },
+      bound: Bound,
+    ) => expect(checked).toEqual(await askPermissions(rbacApi(bound), { prefix: "magnum" }));
+
     const objectsIn = async (namespace: string, path: string) => {
       const { items } = (await management.demand("GET", path.replace("NS", `namespaces/${namespace}`))) as {
         items: readonly { readonly metadata: { readonly name: string }; readonly spec?: unknown }[];
@@ -163,10 +166,12 @@ export function rbacTests(recipe: RecipeName): void {
       expect(await starts(site.conductor)).toEqual(before);
     });
 
-    /** A cluster's whole life, as Magnum has the driver lead it. */
-    const live = async (born: Cluster) => {
+    /** A cluster's whole life, as Magnum has the driver lead it; or the driver of a folder. */
+    const live = async (born: Cluster, folder?: string) => {
+      const take = (step: Parameters<typeof takeStep>[1], cluster: Cluster) =>
+        takeStep(site.conductor, step, cluster, folder);
       const namespace = `magnum-${born.project}`;
-      done((await takeStep(site.conductor, "create", born)).error);
+      done((await take("create", born)).error);
       expect(await namesIn(namespace, paths.clusters)).toEqual([born.release]);
       expect(await namesIn(namespace, paths.deployments)).toEqual([`${born.release}-default-worker`]);
       expect(await namesIn(namespace, paths.secrets)).toEqual(
@@ -176,12 +181,12 @@ export function rbacTests(recipe: RecipeName): void {
         ]),
       );
       await makeHealthy(born);
-      expect(await takeStep(site.conductor, "status", born)).toMatchObject({
+      expect(await take("status", born)).toMatchObject({
         error: null,
         status: "CREATE_COMPLETE",
       });
       const complete = inState(born, "CREATE_COMPLETE");
-      const healthy = await takeStep(site.conductor, "health", complete);
+      const healthy = await take("health", complete);
       expect(healthy).toMatchObject({ error: null, health: "HEALTHY" });
 
       const [master, worker] = complete.nodeGroups;
@@ -189,42 +194,49 @@ export function rbacTests(recipe: RecipeName): void {
       const scaled = inState(complete, "UPDATE_IN_PROGRESS", {
         nodeGroups: [master, { ...worker, count: 3 }],
       });
-      done((await takeStep(site.conductor, "resize", scaled)).error);
+      done((await take("resize", scaled)).error);
       expect(await objectsIn(namespace, paths.deployments)).toMatchObject([{ spec: { replicas: 3 } }]);
 
       const upgraded = { ...scaled, version: "1.33.0", chart: "0.27.0" };
-      done((await takeStep(site.conductor, "upgrade", upgraded)).error);
+      done((await take("upgrade", upgraded)).error);
       expect(await objectsIn(namespace, paths.controlPlanes)).toMatchObject([
         { spec: { version: "v1.33.0" } },
       ]);
 
       const more = { name: "more", count: 1, status: "CREATE_IN_PROGRESS" };
       const grown = { ...upgraded, nodeGroups: [...upgraded.nodeGroups, more] };
-      done((await takeStep(site.conductor, "create-node-group", grown)).error);
+      done((await take("create-node-group", grown)).error);
       expect(await namesIn(namespace, paths.deployments)).toContain(`${born.release}-more`);
-      done((await takeStep(site.conductor, "delete-node-group", grown)).error);
+      done((await take("delete-node-group", grown)).error);
       expect(await namesIn(namespace, paths.deployments)).not.toContain(`${born.release}-more`);
       const leaving = {
         ...grown,
         nodeGroups: [...upgraded.nodeGroups, { ...more, status: "DELETE_IN_PROGRESS" }],
       };
-      done((await takeStep(site.conductor, "status", leaving)).error);
+      done((await take("status", leaving)).error);
 
-      done((await takeStep(site.conductor, "rotate", { ...upgraded, credential: "credential-2" })).error);
+      // The older driver knows no rotation.
+      const renewed = folder === undefined ? { ...upgraded, credential: "credential-2" } : upgraded;
+      if (renewed !== upgraded) done((await take("rotate", renewed)).error);
 
-      const going = inState(upgraded, "DELETE_IN_PROGRESS");
-      done((await takeStep(site.conductor, "delete", going)).error);
+      const going = inState(renewed, "DELETE_IN_PROGRESS");
+      done((await take("delete", going)).error);
       expect(await namesIn(namespace, paths.clusters)).toEqual([]);
-      expect(await takeStep(site.conductor, "status", going)).toMatchObject({
+      expect(await take("status", going)).toMatchObject({
         error: null,
         status: "DELETE_COMPLETE",
-        deletedCredentials: ["credential-2"],
+        deletedCredentials: [renewed.credential],
       });
       expect(await namesIn(namespace, paths.secrets)).toEqual([]);
     };
 
     it("lets the driver and helm create, scale, upgrade and delete a cluster, in a namespace that they make", async () => {
       await live(newCluster(randomBytes(16).toString("hex"), "demo-aaa"));
+    });
+
+    it("lets driver 1.3.0 do the same", async () => {
+      const folder = await layOut(site.conductor, "1.3.0");
+      await live(newCluster(randomBytes(16).toString("hex"), "demo-old"), folder);
     });
 
     /** What verify finds closed, but for notes: the gates, with their reasons. */
@@ -248,6 +260,7 @@ export function rbacTests(recipe: RecipeName): void {
         const lost = rule.resources.flatMap((resource) => rule.verbs.map((verb) => `${verb} ${resource}`));
         const found = [...checked.missing, ...checked.missingChecks].map((it) => `${it.verb} ${it.resource}`);
         expect(new Set(found)).toEqual(new Set(lost));
+        await expectAsInMemory(checked, { cluster: rules.filter((it) => it !== rule) });
         if (rule.resources.join() === "namespaces" && rule.verbs.join() === "get") continue;
         expect(checked.state).toMatchObject({ state: "closed", remedy: "capi-graft rbac" });
         expect(checked.state.reason).toContain(rule.resources[0]);
@@ -266,7 +279,12 @@ export function rbacTests(recipe: RecipeName): void {
       await apply(objects.filter((it) => !isPreparation(it)));
       const kubeconfig = await login("by-project");
       await put(scoped, kubeconfig);
-      expect(await check(scoped)).toMatchObject({
+      const [everywhere = [], inside = []] = objects.flatMap(({ rules }) =>
+        rules === undefined ? [] : [rules],
+      );
+      const before = await check(scoped);
+      await expectAsInMemory(before, { cluster: everywhere });
+      expect(before).toMatchObject({
         code: 2,
         form: "namespaces",
         missingChecks: [],
@@ -292,12 +310,9 @@ export function rbacTests(recipe: RecipeName): void {
       expect(refused.error).toContain("403 Client Error: Forbidden");
 
       await apply(objects.filter(isPreparation));
-      expect(await settled(({ state }) => state.state === "open")).toMatchObject({
-        missing: [],
-        missingChecks: [],
-        prepared: [namespace],
-        unprepared: [],
-      });
+      const after = await settled(({ state }) => state.state === "open");
+      await expectAsInMemory(after, { cluster: everywhere, namespaces: { [namespace]: inside } });
+      expect(after).toMatchObject({ missing: [], missingChecks: [], prepared: [namespace], unprepared: [] });
       await sh(site.conductor, "cat /root/before > /etc/magnum/kubeconfig");
       await site.unit.runHook("update-status");
       expect(await site.unit.status()).toEqual({ status: "active", message: "Unit is ready" });

@@ -1,0 +1,3 @@
+import { leavingTests } from "./leaving.ts";
+
+leavingTests("bookworm");
