@@ -1,3 +1,0 @@
-import { refusalTests } from "./refusal.ts";
-
-refusalTests("trixie");
