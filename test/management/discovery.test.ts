@@ -68,6 +68,12 @@ describe.each(forms)("what is served, told in the form %s", (discovery) => {
     expect(found.hasGroup("addons.stackhpc.com")).toBe(true);
   });
 
+  test("other groups are none of our business", async () => {
+    const found = await served({ discovery });
+    expect(found.hasGroup("apps")).toBe(false);
+    expect(found.servedVersions("apps", "deployments", "Deployment")).toEqual([]);
+  });
+
   test("the version of Kubernetes comes with it", async () => {
     expect((await served({ discovery, version: "v1.32.4" })).gitVersion).toBe("v1.32.4");
   });
