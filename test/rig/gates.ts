@@ -23,7 +23,7 @@ setsid sh -c '
 sleep 0.5`;
 
 /** A cluster in Magnum's database, so that the conductor has something to poll. */
-const addCluster = `
+export const addCluster = `
 cat > /tmp/cluster.py <<'PYTHON'
 import sys, uuid
 sys.path = [entry for entry in sys.path if entry]

@@ -1,0 +1,3 @@
+import { managementFaultTests } from "./management-faults.ts";
+
+managementFaultTests("bookworm");
