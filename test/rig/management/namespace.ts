@@ -99,7 +99,8 @@ function leaderBelow(pid: number): number {
 
 /** Starts a program in the namespaces that lives as long as they do; it writes into `NAME.log` of their folder. */
 export function startIn({ leader }: Namespace, name: string, argv: readonly string[]): void {
-  const log = `exec "$@" >>${folder}/${name}.log 2>&1`;
+  // nsenter stops with the program that it waits for, and nobody would go on with it: it is not to wait.
+  const log = `"$@" </dev/null >>${folder}/${name}.log 2>&1 &`;
   const rest = [
     "--target",
     String(leader),
