@@ -180,12 +180,11 @@ function missingReason(missing: readonly Missing[]): string {
   return `${count === 1 ? "1 permission" : `${count} permissions`} missing: ${shortened(byResource(missing))}`;
 }
 
+/** The name last: a status without room loses its end. */
 function unpreparedReason(namespaces: readonly string[], prefix: string): string {
   const [first = "", ...more] = namespaces;
   const project = first.startsWith(`${prefix}-`) ? `project ${first.slice(prefix.length + 1)}` : first;
-  return more.length === 0
-    ? `${project} is not prepared`
-    : `${project} and ${more.length} more are not prepared`;
+  return `not prepared: ${project}${more.length === 0 ? "" : ` and ${more.length} more`}`;
 }
 
 /** How many of our own looks are not granted, for an open gate. */

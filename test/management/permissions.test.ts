@@ -161,12 +161,12 @@ describe("a kubeconfig by namespaces", () => {
     expect(state).toEqual({
       state: "closed",
       cure: "operator",
-      reason: "project 0123456789abcdef0123456789abcdef is not prepared",
+      reason: "not prepared: project 0123456789abcdef0123456789abcdef",
       remedy: "capi-graft rbac --per-project",
     });
     const both = await ask(byNamespaces([p1, p2], []));
     expect(both.state).toMatchObject({
-      reason: "project 0123456789abcdef0123456789abcdef and 1 more are not prepared",
+      reason: "not prepared: project 0123456789abcdef0123456789abcdef and 1 more",
     });
     if (both.state.state !== "closed") throw new Error("it is open");
     expect(`${both.state.reason}; next: ${both.state.remedy}`.length).toBeLessThanOrEqual(110);
@@ -179,12 +179,12 @@ describe("a kubeconfig by namespaces", () => {
     expect(unused.projects).toMatchObject({
       state: "closed",
       cure: "note",
-      reason: "project p2 is not prepared",
+      reason: "not prepared: project p2",
     });
     expect((await ask(bound, [p2])).state).toMatchObject({
       state: "closed",
       cure: "operator",
-      reason: "project p2 is not prepared",
+      reason: "not prepared: project p2",
     });
   });
 
@@ -229,7 +229,7 @@ describe("a kubeconfig by namespaces", () => {
 
   test("has a namespace by its own name where it is asked for and has another prefix", async () => {
     expect((await ask(byNamespaces([p1], [p1]), ["site-b"])).state).toMatchObject({
-      reason: "site-b is not prepared",
+      reason: "not prepared: site-b",
     });
   });
 

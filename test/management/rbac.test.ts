@@ -108,7 +108,7 @@ describe("the kit by projects", () => {
 
   test("is refused before its namespaces are prepared, and good afterwards", async () => {
     const before = await judge({ cluster: everywhere });
-    expect(before.state).toMatchObject({ reason: "project p1 and 1 more are not prepared" });
+    expect(before.state).toMatchObject({ reason: "not prepared: project p1 and 1 more" });
     const after = await judge({ cluster: everywhere, namespaces: { [p1]: inside, [p2]: inside } });
     expect(after.answer).toMatchObject({ form: "namespaces", missing: [], missingChecks: [] });
     expect(after.state).toEqual({ state: "open", detail: `in ${p1}, ${p2}` });
