@@ -1,3 +1,0 @@
-import { driftSoftwareTests } from "./drift-software.ts";
-
-driftSoftwareTests("trixie");
