@@ -1,13 +1,31 @@
+import { chartNotes } from "../management/chart-contract.ts";
 import { closed, type Gate, open } from "../reconcile/gate.ts";
 import type { Config } from "./config.ts";
-import { leftOut } from "./driver-values.ts";
+import { leftOut, settingsAsOptions } from "./driver-values.ts";
 import { endedCertificates } from "./openstack-ca.ts";
 
-const ids = { known: "driver-options-known", valid: "openstack-ca-valid" } as const;
+const ids = {
+  known: "driver-options-known",
+  valid: "openstack-ca-valid",
+  used: "chart-options-used",
+} as const;
 
 /** Whether a trouble of this name is a note on an option, which stays until somebody changes that option. Pure. */
 export function isOptionNote(source: string): boolean {
-  return source === ids.known || source === ids.valid;
+  return Object.values<string>(ids).includes(source);
+}
+
+/** What the chart makes of an option is the driver's and the chart's own affair, and nobody would expect it. */
+function chartGate(config: Config): Gate {
+  const settings = settingsAsOptions(config["capi-helm-options"], config["driver-version"]);
+  const allowedCidrs = settings.find(({ name }) => name === "api_master_lb_allowed_cidrs")?.value ?? "";
+  const chart = { chartName: config["chart-name"], chartVersion: config["chart-version"] };
+  const [note] = chartNotes(chart, { allowedCidrs });
+  return {
+    id: ids.used,
+    title: "the chart does what capi-helm-options say",
+    check: async () => (note === undefined ? open() : closed("note", note, "other means")),
+  };
 }
 
 /** Notes on options that are accepted, but do less than they say; none for options that are not set. */
@@ -33,5 +51,5 @@ export function optionNotes(config: Config): readonly Gate[] {
       return closed("note", `openstack-ca: ${ended[0]}${more}`, "juju config openstack-ca=@FILE");
     },
   };
-  return [...(settings.length === 0 ? [] : [known]), ...(pem === "" ? [] : [valid])];
+  return [...(settings.length === 0 ? [] : [known, chartGate(config)]), ...(pem === "" ? [] : [valid])];
 }

@@ -108,6 +108,25 @@ describe("capi-helm-options", () => {
     });
   });
 
+  test.each([
+    ["0.25.1", "chart 0.25.1 ignores api_master_lb_allowed_cidrs: the API is open to all"],
+    ["0.28.0", "chart 0.28.0 may ignore api_master_lb_allowed_cidrs, as 0.27.0 does"],
+  ])("is noted where chart %s does not know an option by the driver's name", async (version, reason) => {
+    const set = {
+      "chart-version": version,
+      "capi-helm-options": "{api_master_lb_allowed_cidrs: 10.0.0.0/8}",
+    };
+    const note = optionNotes(accepted(set)).find(({ id }) => id === "chart-options-used");
+    expect(await note?.check(memoryHost(), () => {})).toMatchObject({
+      state: "closed",
+      cure: "note",
+      reason,
+    });
+    const without = optionNotes(accepted({ ...set, "capi-helm-options": "{octavia_provider: ovn}" }));
+    const other = without.find(({ id }) => id === "chart-options-used");
+    expect(await other?.check(memoryHost(), () => {})).toEqual({ state: "open" });
+  });
+
   test("gives the daemons exactly the text that was set", () => {
     let count = 0;
     const nasty = fc.array(
