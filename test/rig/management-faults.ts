@@ -244,7 +244,7 @@ export function managementFaultTests(recipe: RecipeName): void {
 
     it("a client certificate that ends is told before, and blocks after", async () => {
       const { authority } = management.facts;
-      const until = new Date(Date.now() + 60_000);
+      const until = new Date(Date.now() + 90_000);
       const login = await issue("/tmp", authority, {
         commonName: "magnum",
         organizations: ["rig:drivers"],
