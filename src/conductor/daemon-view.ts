@@ -1,7 +1,8 @@
 import type { Host } from "../host/host.ts";
 import { asDaemon, type Conductor } from "./conductor.ts";
 import program from "./daemon-view.py";
-import login from "./driver-login.py";
+import loginProgram from "./driver-login.py";
+import { paths } from "./paths.ts";
 import { afterDefaults, liveRoots, type Roots } from "./roots.ts";
 
 /** One option as a daemon resolves it: its value as text, and the file it comes from ("" for a default). */
@@ -63,8 +64,11 @@ export type OptionKey = readonly [group: string, name: string];
 export interface Asks {
   /** Groups of options, all of each. */
   readonly groups?: readonly string[];
-  /** Has the driver's own client log in with the kubeconfig of `roots`, and read these kinds, by name of its class. */
-  readonly kinds?: readonly string[];
+  /**
+   * Has the driver's own client log in with the unit's kubeconfig, or this one, and read these kinds, by name of its
+   * class.
+   */
+  readonly login?: { readonly kinds: readonly string[]; readonly kubeconfig?: string };
 }
 
 /**
@@ -73,6 +77,12 @@ export interface Asks {
  */
 function inItsEnvironment(words: readonly string[], roots: Roots): readonly string[] {
   return ["sh", "-c", afterDefaults(roots, 'exec "$@"'), "sh", ...words];
+}
+
+/** The program that logs in too. A kubeconfig that is not in its place yet goes with it, and never to a disk. */
+function withLogin(kubeconfig: string | undefined): string {
+  const text = JSON.stringify(Buffer.from(kubeconfig ?? "").toString("base64"));
+  return `${loginProgram}\nKUBECONFIG = ${text}\n${program}`;
 }
 
 function answerIn(stdout: string): DaemonView | undefined {
@@ -92,20 +102,20 @@ export async function viewAsDaemon(
   args: readonly string[],
   options: readonly OptionKey[],
   roots: Roots = liveRoots,
-  { groups, kinds }: Asks = {},
+  { groups, login }: Asks = {},
 ): Promise<DaemonView> {
   const staged = roots.packages !== undefined;
   const directories = staged ? [roots.dropInDirectory] : undefined;
-  const management = kinds === undefined ? undefined : { kubeconfig: roots.kubeconfig, kinds };
+  const management = login === undefined ? undefined : { kubeconfig: paths.kubeconfig, kinds: login.kinds };
   const request = JSON.stringify({ args, options, preferred: roots.dropIn, directories, groups, management });
   // stevedore would remember the staged drivers in the daemon's home.
   const packages = staged ? [`PYTHONPATH=${roots.packages}`, `XDG_CACHE_HOME=${roots.packages}/none`] : [];
   const words = [unit.python, "-", request];
   const argv =
-    kinds === undefined
+    login === undefined
       ? [...asDaemon(unit, undefined, packages), ...words]
       : [...asDaemon(unit), ...inItsEnvironment(["env", ...packages, ...words], roots)];
-  const input = kinds === undefined ? program : `${login}\n${program}`;
+  const input = login === undefined ? program : withLogin(login.kubeconfig);
   const result = await host.run(argv, { input, timeoutMs: 120_000 });
   const view = result.ok ? answerIn(result.stdout) : undefined;
   if (view !== undefined) return view;

@@ -134,13 +134,12 @@ async function staged(host: Host, changes: readonly Change[], it: Proved): Promi
   const roots = await stage(host, {
     unit,
     dropIn,
-    kubeconfig: config.kubeconfig,
     proxies: config.proxies,
     driver: changing.has(`pip-package:${driver.name}`) ? driver : undefined,
     helm: changing.has(`helm:${helm.path}`) ? helm : undefined,
   });
   const restarts = changing.has(`service:${services.conductor}`) && config["enable-auto-restarts"];
-  const proof = it.proof(roots, driverLogin(config));
+  const proof = it.proof(roots, { ...driverLogin(config), kubeconfig: config.kubeconfig });
   const gates = [
     // A new kubeconfig alone is read by the driver alone, and what else is wrong is not its fault.
     ...(isProved ? proof : proof.filter(({ id }) => id === driverLoginId)),

@@ -1,8 +1,10 @@
 """Defines log_in, which daemon-view.py calls: the driver's own way to the management cluster.
 
 What it tells are statuses, names of exceptions and digests of certificates: nothing that a server said, no credential.
+KUBECONFIG is set between this program and that one: a kubeconfig in base64, or "" for the one of the unit.
 """
 
+import base64
 import hashlib
 import os
 import signal
@@ -114,10 +116,20 @@ def read_kinds(client, kinds, seen):
             return
 
 
+def in_memory(text):
+    """A path of this process alone, which ends with it."""
+    descriptor = os.memfd_create("kubeconfig")
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(text)
+    return "/proc/self/fd/%d" % descriptor
+
+
 def log_in(path, kinds):
-    """What the driver's client reads out of the kubeconfig at this path, and what it gets for each of these kinds."""
+    """What the driver's client reads out of the kubeconfig at this path, or of the one that came with this program, and
+    what it gets for each of these kinds."""
     from magnum_capi_helm import kubernetes
 
+    path = in_memory(base64.b64decode(KUBECONFIG)) if KUBECONFIG else path
     kubernetes.Client._get_kubeconfig_path = classmethod(lambda cls: path)
     seen = {"kinds": {}}
     signal.signal(signal.SIGALRM, late)

@@ -11,6 +11,8 @@ export interface DriverLogin {
   readonly management: Management;
   /** Names of the driver's classes: the keys of `api_resources`. */
   readonly kinds: readonly string[];
+  /** A kubeconfig in place of the unit's own, which is secret. */
+  readonly kubeconfig?: string;
 }
 
 /** The gate's name. */

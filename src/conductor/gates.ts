@@ -172,7 +172,7 @@ export function viewGates(
   roots: Roots = liveRoots,
   login?: DriverLogin,
 ): readonly Gate[] {
-  const asks = login === undefined ? {} : { kinds: login.kinds };
+  const asks = login === undefined ? {} : { login };
   const conductor = viewOnce(unit, roots.conductorInit, options, roots, asks);
   const api = viewOnce(unit, unit.apiTakesConfigArguments ? roots.apiInit : undefined, options, roots);
   const resolve = (service: string, view: (host: Host) => Promise<DaemonView>): Gate => ({

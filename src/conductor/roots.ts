@@ -8,7 +8,6 @@ export interface Roots {
   readonly dropIn: string;
   readonly conductorInit: string;
   readonly apiInit: string;
-  readonly kubeconfig: string;
   /** Directory that stands before the interpreter's own ones; none on the unit itself. */
   readonly packages?: string;
 }
@@ -20,7 +19,6 @@ export const liveRoots: Roots = {
   dropIn: paths.dropIn,
   conductorInit: paths.conductorInit,
   apiInit: paths.apiInit,
-  kubeconfig: paths.kubeconfig,
 };
 
 /** A staged copy below `directory`. */
@@ -32,7 +30,6 @@ export function stagedRoots(directory: string): Roots {
     dropIn: `${dropInDirectory}/${paths.dropIn.slice(paths.dropInDirectory.length + 1)}`,
     conductorInit: `${directory}/init.d/magnum-conductor`,
     apiInit: `${directory}/init.d/magnum-api`,
-    kubeconfig: `${directory}/kubeconfig`,
     packages: `${directory}/packages`,
   };
 }

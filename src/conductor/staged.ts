@@ -10,12 +10,10 @@ import { blockOf, defaultsOwner, markers } from "./defaults-block.ts";
 import { paths } from "./paths.ts";
 import { liveRoots, type Roots, stagedRoots } from "./roots.ts";
 
-/** What a unit would have after a change, as far as it is staged. Secret are the kubeconfig and the login of a proxy. */
+/** What a unit would have after a change, as far as it is staged. Secret is the login of a proxy. */
 export interface StagedParts {
   readonly unit: Conductor;
   readonly dropIn: string;
-  /** Its content; staged for the daemon alone. */
-  readonly kubeconfig: string;
   readonly proxies: Proxies | undefined;
   /** The driver, where it is to change. */
   readonly driver: PipPackage | undefined;
@@ -85,7 +83,6 @@ export async function stage(host: Host, parts: StagedParts): Promise<Roots> {
   await host.fs.removeTree(directory);
   await linkAll(host, paths.dropInDirectory, roots.dropInDirectory, [paths.dropIn]);
   await host.fs.write(roots.dropIn, parts.dropIn, readable);
-  await host.fs.write(roots.kubeconfig, parts.kubeconfig, ownership(parts.unit.daemon, "0600"));
   await stageWiring(host, parts, roots);
   await stageSoftware(host, parts);
   return roots;
@@ -99,7 +96,6 @@ export function inLiveWords(gate: Gate, roots: Roots): Gate {
       .replaceAll(roots.defaults, liveRoots.defaults)
       .replaceAll(roots.conductorInit, liveRoots.conductorInit)
       .replaceAll(roots.apiInit, liveRoots.apiInit)
-      .replaceAll(roots.kubeconfig, liveRoots.kubeconfig)
       .replaceAll(`${binaries}/helm`, paths.helm)
       .replaceAll(`${directory}/packages/`, "");
   const inWords = (state: GateState): GateState => {

@@ -6,6 +6,7 @@ import { viewGates } from "../../src/conductor/gates.ts";
 import { paths } from "../../src/conductor/paths.ts";
 import { liveRoots, stagedRoots } from "../../src/conductor/roots.ts";
 import { stage } from "../../src/conductor/staged.ts";
+import type { Host } from "../../src/host/host.ts";
 import { memoryHost } from "../../src/host/memory-host.ts";
 import { type Management, readManagement } from "../../src/management/kubeconfig.ts";
 import { judge } from "../../src/reconcile/gate.ts";
@@ -213,7 +214,7 @@ describe("on a machine", () => {
     expect(host.commands.filter((argv) => argv.includes("sh"))).toEqual([]);
   });
 
-  test("a kubeconfig that is not in its place yet is staged for the daemon alone", async () => {
+  test("a kubeconfig that is not in its place yet goes with the program, to no file and no command line", async () => {
     const { host } = await grafted();
     const next = kubeconfigText({ "current-context": "capi", extensions: [] });
     const parts = {
@@ -223,11 +224,21 @@ describe("on a machine", () => {
       driver: undefined,
       helm: undefined,
     };
-    const roots = await stage(host, { ...parts, kubeconfig: next });
+    const roots = await stage(host, parts);
     expect(roots).toEqual(stagedRoots(`${paths.staging}/proof`));
-    expect(await host.fs.stat(roots.kubeconfig)).toMatchObject({ mode: "0600", uid: 111, gid: 112 });
-    const results = await judge(host, viewGates(conductorFacts, [], roots, login));
+    const inputs: string[] = [];
+    const listening: Host = {
+      ...host,
+      run: async (argv, options) => {
+        if (argv.join().includes('"management"')) inputs.push(String(options?.input));
+        return await host.run(argv, options);
+      },
+    };
+    const gates = viewGates(conductorFacts, [], roots, { ...login, kubeconfig: next });
+    const results = await judge(listening, gates);
     expect(results.find(({ id }) => id === "driver-login")).toMatchObject({ state: "open" });
+    const given = inputs.map((text) => /^KUBECONFIG = "(.*)"$/m.exec(text)?.[1] ?? "");
+    expect(given.map((text) => Buffer.from(text, "base64").toString())).toEqual([next]);
   });
 
   test("files of /etc/default that end the shell give no view", async () => {

@@ -1,6 +1,6 @@
 import type { DriverLook } from "../../../src/conductor/daemon-view.ts";
 import { services as names, paths } from "../../../src/conductor/paths.ts";
-import { type Host, readText } from "../../../src/host/host.ts";
+import { type Host, type RunOptions, readText } from "../../../src/host/host.ts";
 import { isFinding, readManagement } from "../../../src/management/kubeconfig.ts";
 import { sha256 } from "../../../src/resources/file.ts";
 import { kubeconfigText } from "../kubeconfigs.ts";
@@ -211,7 +211,7 @@ function initScripts(apiTakesArguments: boolean): Program {
 
 /** The daemons' Magnum and oslo.config, asked with `daemon-view.py`. */
 function daemonView(python: FakePython): Program {
-  return async (argv, _options, host) => {
+  return async (argv, { input }, host) => {
     const [program, dash, request = ""] = withoutUser(argv);
     if (program !== "/usr/bin/python3" || dash !== "-" || !request.startsWith("{")) return undefined;
     const {
@@ -246,29 +246,38 @@ function daemonView(python: FakePython): Program {
       ];
     });
     const drivers = driversOf(python, version, staged);
-    const login = await logIn(host, python, drivers.drivers, management);
+    const asked = management && {
+      kinds: management.kinds,
+      text: await kubeconfigOf(host, management, input),
+    };
+    const login = logIn(python, drivers.drivers, asked);
     const view = { ...drivers, options: Object.fromEntries(seen), ...login };
     return { stdout: `${JSON.stringify(view)}\n` };
   };
 }
 
-async function logIn(
-  host: Host,
+/** The kubeconfig that comes with the program, else the one in the file. */
+async function kubeconfigOf(host: Host, { kubeconfig }: { kubeconfig: string }, input: RunOptions["input"]) {
+  const given = /^KUBECONFIG = "(.+)"$/m.exec(String(input))?.[1];
+  if (given !== undefined) return Buffer.from(given, "base64").toString();
+  return (await readText(host.fs, kubeconfig)) ?? "";
+}
+
+function logIn(
   python: FakePython,
   drivers: readonly string[],
-  management: { readonly kubeconfig: string; readonly kinds: readonly string[] } | undefined,
-): Promise<{ readonly login?: DriverLook }> {
-  if (management === undefined || !drivers.includes("k8s_capi_helm_v1")) return {};
-  return { login: await driverLook(host, python, management) };
+  asked: { readonly text: string; readonly kinds: readonly string[] } | undefined,
+): { readonly login?: DriverLook } {
+  if (asked === undefined || !drivers.includes("k8s_capi_helm_v1")) return {};
+  return { login: driverLook(python, asked) };
 }
 
 /** What the driver's own client reads in a kubeconfig, and what it gets: all well, or what the test says. */
-async function driverLook(
-  host: Host,
+function driverLook(
   { login }: FakePython,
-  { kubeconfig, kinds }: { readonly kubeconfig: string; readonly kinds: readonly string[] },
-): Promise<DriverLook> {
-  const read = readManagement((await readText(host.fs, kubeconfig)) ?? "");
+  { text, kinds }: { readonly text: string; readonly kinds: readonly string[] },
+): DriverLook {
+  const read = readManagement(text);
   if (isFinding(read)) return { error: "Exception", kinds: {} };
   const digest = (pem: string | undefined) => (pem === undefined ? null : sha256(Buffer.from(pem, "latin1")));
   const well = { version: "example.com/v1beta1", plural: "things", status: 200, readable: true };
