@@ -65,7 +65,7 @@ export function proxyTests(recipe: RecipeName): void {
       const pid = (await mainPids(site.conductor)).conductor;
       const repository = "http://mirror.test:8080/charts";
       const helm = `/usr/local/bin/helm show chart none --repo ${repository} || :`;
-      const script = `xargs -0 sh -c 'exec env -i "$@" sh -c "$0"' '${helm}' </proc/${pid}/environ 2>&1`;
+      const script = `xargs -0 sh -c 'exec runuser -u magnum -- env -i "$@" sh -c "$0"' '${helm}' </proc/${pid}/environ 2>&1`;
       await sh(site.conductor, script);
       expect(await sh(site.conductor, `cat ${log}`)).toContain(`GET ${repository}/index.yaml`);
     });
