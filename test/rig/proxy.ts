@@ -106,10 +106,13 @@ export function proxyTests(recipe: RecipeName): void {
       await site.unit.configure({ "driver-version": undefined });
     });
 
-    it("a model without it has a conductor without it", async () => {
+    it("a model without it has a conductor without it, once the chart's repository is reached so", async () => {
       await site.unit.modelConfig({});
       await site.unit.runHook("update-status");
-      expect((await site.unit.status()).status).toBe("active");
+      expect((await site.unit.status()).message).toContain("not changed, chart-reachable: ");
+      expect(await environment()).toContain(`https_proxy=${proxy}`);
+      await site.unit.configure({ "chart-repository": mirror.chartsUrl });
+      expect(await site.unit.status()).toEqual({ status: "active", message: "Unit is ready" });
       expect(await environment()).not.toContain("proxy");
     });
   });
