@@ -48,7 +48,10 @@ async function casesOf(site: Site): Promise<Record<Name, Case>> {
     "update-status": hook("update-status"),
     ops: await placeOpsCharm(conductor),
     "config-changed": hook("config-changed"),
-    program: { argv: [node, `${unit.charmFolder}/dist/main.cjs`, "hook", ...files] },
+    program: {
+      argv: [node, `${unit.charmFolder}/dist/main.cjs`, "hook", ...files],
+      directory: unit.charmFolder,
+    },
     shell: { argv: ["/bin/bash", "-c", ":"] },
     command: { argv: [`${benchFolder}/tools/config-get`, "--format=json"] },
   };

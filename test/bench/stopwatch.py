@@ -1,7 +1,7 @@
 """Runs commands in turn, round after round, and prints what each run took, as JSON.
 
 Standard input: "rounds", "warm-up" (rounds not counted), "limit" (seconds a run may take), "environment", and "cases":
-"name", "argv", and where given "environment" (added to the other) and "remove" (a file taken away before each run).
+"name", "argv", and where given "environment" (added to the other), "directory" (where it runs, "/" by default) and "remove" (a file taken away before each run).
 The runs have the processors before all that has no real-time priority, where that may be asked for: what else goes on
 on the machine then hardly counts. Printed: "runs", by name, a list of "ms" (until the process has ended) and "kib" (the largest memory of it and of the children
 that it waited for); "undisturbed", whether they had that priority.
@@ -32,6 +32,7 @@ def spawn(case, environment, output):
 def run(case, environment, limit):
     if "remove" in case and os.path.exists(case["remove"]):
         os.unlink(case["remove"])
+    os.chdir(case.get("directory", "/"))
     with tempfile.TemporaryFile() as output:
         begin = time.perf_counter()
         pid = spawn(case, {**environment, **case.get("environment", {})}, output)

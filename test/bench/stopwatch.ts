@@ -10,6 +10,8 @@ export interface Case {
   readonly argv: readonly string[];
   /** Added to the environment of all. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Where it runs; `/` by default. */
+  readonly directory?: string;
   /** A file that is taken away before each run. */
   readonly remove?: string;
 }
