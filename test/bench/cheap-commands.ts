@@ -38,6 +38,12 @@ export function placeCommands({ root }: Conductor, answers: Answers): void {
     "config-get": print(answers.config),
     "secret-get": print(answers.secret),
     "is-leader": print("true\n"),
+    // Nothing is attached, and there is no other unit.
+    "resource-get": "echo 'ERROR could not download resource: resource not found' >&2; exit 1",
+    "relation-ids": print('["peers:1"]\n'),
+    "relation-list": print("[]\n"),
+    "relation-get": print("{}\n"),
+    "relation-set": ":",
     "juju-log": ":",
     "application-version-set": ":",
     "status-set": `printf '%s\\n' "$*" >${statusFile}`,

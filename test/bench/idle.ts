@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { paths } from "../../src/conductor/paths.ts";
+import type { Signature } from "../../src/conductor/signature.ts";
 import { sh } from "../rig/look.ts";
 import type { Site } from "../rig/site.ts";
 import { benchFolder } from "./cheap-commands.ts";
@@ -24,12 +25,19 @@ const baselineRuns = 20;
 /** The timer is not held to the second. */
 const latestRunMs = 66_000;
 
+/** Whether the watch finds nothing to do before the unit's next look as a whole, which is half an hour ahead by then. */
+function isAtRest({ root }: Site["conductor"], minutes: number): boolean {
+  const { inLine, retryAt = Infinity }: Partial<Signature> = JSON.parse(
+    readFileSync(join(root, paths.signature), "utf8"),
+  );
+  return inLine === true && retryAt - Date.now() > (minutes + 2) * 60_000;
+}
+
 /** Until the watch has looked at a service that a change restarted a second time: from then on there is nothing to do. */
-async function waitForRest({ conductor }: Site): Promise<void> {
-  const script = `grep '"inLine":true' ${paths.signature} | grep -qv retryAt &&
-    [ "$(systemctl is-active ${watchService}.service)" = inactive ]`;
+async function waitForRest({ conductor }: Site, minutes: number): Promise<void> {
+  const script = `[ "$(systemctl is-active ${watchService}.service)" = inactive ]`;
   for (const end = Date.now() + restLimitMs; Date.now() < end; await sleep(500)) {
-    if ((await conductor.exec(["sh", "-c", script])).code === 0) return;
+    if ((await conductor.exec(["sh", "-c", script])).code === 0 && isAtRest(conductor, minutes)) return;
   }
   throw new Error(`the watch was not at rest after ${restLimitMs / 1000} s`);
 }
@@ -44,7 +52,7 @@ export async function measureIdle(site: Site, minutes: number): Promise<Idle> {
   const { conductor, unit } = site;
   const [program, record, baseline] = ["run-cost.py", "idle", "node"].map((name) => `${benchFolder}/${name}`);
   const node = `${unit.charmFolder}/bin/node`;
-  await waitForRest(site);
+  await waitForRest(site, minutes);
   await sh(conductor, `mkdir -p ${benchFolder} /run/systemd/system/${watchService}.service.d`);
   writeFileSync(join(conductor.root, `${program}`), readFileSync(join(import.meta.dirname, "run-cost.py")));
   const start = `/usr/bin/python3 ${program}`;
