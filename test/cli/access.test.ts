@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
-import { runCli } from "../../src/cli/cli.ts";
 import { type HttpsReply, memoryHost } from "../../src/host/memory-host.ts";
 import { judgeKubeconfig } from "../../src/management/kubeconfig.ts";
 import { clusterRules, kit, plainKit, projectRules } from "../../src/management/rbac.ts";
 import { scopedKubeconfig } from "../../src/management/scoped-kubeconfig.ts";
+import { runLine } from "../support/command.ts";
 import { httpsOf, rbacApi } from "../support/management/rbac-api.ts";
 
 const ca = readFileSync(join(import.meta.dirname, "../fixtures/ca/ca.pem"), "utf8");
@@ -21,20 +21,7 @@ async function machine(files: Readonly<Record<string, string>> = {}, https?: Htt
     await host.fs.makeDirectory(folder, { mode: "0755", uid: 0, gid: 0 });
     await host.fs.write(path, text, { mode: "0600", uid: 0, gid: 0 });
   }
-  const call = async (line: string) => {
-    const said = { out: "", err: "" };
-    const code = await runCli(line.split(" "), {
-      host,
-      out: (text) => {
-        said.out += text;
-      },
-      err: (text) => {
-        said.err += text;
-      },
-      colour: false,
-    });
-    return { code, ...said };
-  };
+  const call = (line: string) => runLine(host, line);
   return { host, call };
 }
 

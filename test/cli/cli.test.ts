@@ -1,11 +1,10 @@
 import { describe, expect, test, vi } from "vitest";
 import { stringify } from "yaml";
-import { runCli } from "../../src/cli/cli.ts";
 import { help, helpOf } from "../../src/cli/help.ts";
 import { appendHealRecord, type HealRecord } from "../../src/conductor/heal-log.ts";
 import { paths } from "../../src/conductor/paths.ts";
 import { type Host, HostFault, readText } from "../../src/host/host.ts";
-import { secrets } from "../support/kubeconfigs.ts";
+import { runLine } from "../support/command.ts";
 import { conductorMachine, wish } from "../support/machine/conductor-machine.ts";
 import { restarts } from "../support/machine/fake-systemd.ts";
 import { listing } from "../support/machine/listing.ts";
@@ -23,21 +22,7 @@ async function machine(options: object = {}) {
   const it = await conductorMachine({
     files: { [file]: stringify(settings), "/root/site/management.kubeconfig": kubeconfig },
   });
-  const call = async (line: string, host: Host = it.host) => {
-    const said = { out: "", err: "" };
-    const code = await runCli(line.split(" "), {
-      host,
-      out: (text) => {
-        said.out += text;
-      },
-      err: (text) => {
-        said.err += text;
-      },
-      colour: false,
-    });
-    for (const secret of secrets) expect(said.out + said.err).not.toContain(secret);
-    return { code, ...said };
-  };
+  const call = (line: string, host: Host = it.host) => runLine(host, line);
   return { ...it, call };
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { runCli } from "../../src/cli/cli.ts";
 import { memoryHost } from "../../src/host/memory-host.ts";
-import { kubeconfigText, logins, secrets } from "../support/kubeconfigs.ts";
+import { runLine } from "../support/command.ts";
+import { kubeconfigText, logins } from "../support/kubeconfigs.ts";
 import { memoryApi } from "../support/management/memory-api.ts";
 import {
   clusterApiKinds,
@@ -20,20 +20,9 @@ async function call(line: string, kinds?: readonly MemoryKind[]) {
   const users = { [logins.token.token]: { name: "magnum", groups: [] } };
   const api = memoryApi({ users, version: "v1.32.4", ...(kinds === undefined ? {} : { kinds }) });
   const host = memoryHost({ files, ...(kinds === undefined ? {} : { https: api.https }) });
-  const said = { out: "", err: "" };
-  const code = await runCli(line.split(" "), {
-    host,
-    out: (text) => {
-      said.out += text;
-    },
-    err: (text) => {
-      said.err += text;
-    },
-    colour: false,
-  });
-  for (const secret of secrets) expect(said.out + said.err).not.toContain(secret);
+  const said = await runLine(host, line);
   expect(host.commands).toEqual([]);
-  return { code, ...said };
+  return said;
 }
 
 describe("capi-graft upgrade-check", () => {
