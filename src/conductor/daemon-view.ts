@@ -81,8 +81,9 @@ function inItsEnvironment(words: readonly string[], roots: Roots): readonly stri
 
 /** The program that logs in too. A kubeconfig that is not in its place yet goes with it, and never to a disk. */
 function withLogin(kubeconfig: string | undefined): string {
-  const text = JSON.stringify(Buffer.from(kubeconfig ?? "").toString("base64"));
-  return `${loginProgram}\nKUBECONFIG = ${text}\n${program}`;
+  if (kubeconfig === undefined) return `${loginProgram}\n${program}`;
+  const text = Buffer.from(kubeconfig).toString("base64");
+  return `${loginProgram}\nKUBECONFIG = "${text}"\n${program}`;
 }
 
 function answerIn(stdout: string): DaemonView | undefined {

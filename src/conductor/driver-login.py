@@ -1,7 +1,6 @@
 """Defines log_in, which daemon-view.py calls: the driver's own way to the management cluster.
 
 What it tells are statuses, names of exceptions and digests of certificates: nothing that a server said, no credential.
-KUBECONFIG is set between this program and that one: a kubeconfig in base64, or "" for the one of the unit.
 """
 
 import base64
@@ -9,6 +8,9 @@ import hashlib
 import os
 import signal
 import ssl
+
+# In base64, a kubeconfig to log in with, which is set after this program; "" where that is in a file.
+KUBECONFIG = ""
 
 # Connecting, and waiting for each piece of an answer. The driver itself has no limit.
 SECONDS = (5, 10)

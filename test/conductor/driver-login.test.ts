@@ -237,7 +237,7 @@ describe("on a machine", () => {
     const gates = viewGates(conductorFacts, [], roots, { ...login, kubeconfig: next });
     const results = await judge(listening, gates);
     expect(results.find(({ id }) => id === "driver-login")).toMatchObject({ state: "open" });
-    const given = inputs.map((text) => /^KUBECONFIG = "(.*)"$/m.exec(text)?.[1] ?? "");
+    const given = inputs.map((text) => /^KUBECONFIG = "(.+)"$/m.exec(text)?.[1] ?? "");
     expect(given.map((text) => Buffer.from(text, "base64").toString())).toEqual([next]);
   });
 
