@@ -11,7 +11,7 @@ import { memoryHost } from "../../src/host/memory-host.ts";
 import { type Management, readManagement } from "../../src/management/kubeconfig.ts";
 import { judge } from "../../src/reconcile/gate.ts";
 import { conductorFacts } from "../support/conductor-facts.ts";
-import { kubeconfigText, pems } from "../support/kubeconfigs.ts";
+import { kubeconfigText, logins, pems } from "../support/kubeconfigs.ts";
 import { conductorMachine } from "../support/machine/conductor-machine.ts";
 import { install } from "../support/machine/fake-python.ts";
 
@@ -239,6 +239,9 @@ describe("on a machine", () => {
     expect(results.find(({ id }) => id === "driver-login")).toMatchObject({ state: "open" });
     const given = inputs.map((text) => /^KUBECONFIG = "(.+)"$/m.exec(text)?.[1] ?? "");
     expect(given.map((text) => Buffer.from(text, "base64").toString())).toEqual([next]);
+    const words = JSON.stringify(host.commands);
+    for (const text of [next, logins.token.token, ...given]) expect(words).not.toContain(text);
+    expect(await host.fs.list(`${paths.staging}/proof`)).not.toContain("kubeconfig");
   });
 
   test("files of /etc/default that end the shell give no view", async () => {
