@@ -99,21 +99,3 @@ export async function repairOf(site: Site, event: Event): Promise<Repair> {
     triggers: [...new Set(records.map(({ trigger }) => trigger))],
   };
 }
-
-/**
- * How long a repair may take here, in milliseconds: what is promised, stretched on a machine that is busy with other
- * things by how much longer than usual (40 ms) a bare Node takes.
- */
-export async function patience(site: Site, promisedMs: number): Promise<number> {
-  const node = `${site.unit.charmFolder}/bin/node`;
-  const text = await sh(
-    site.conductor,
-    `for i in 1 2 3; do s=$(date +%s%N); ${node} -e 0; echo $(( ($(date +%s%N) - s) / 1000000 )); done`,
-  );
-  const [, median = 40] = text
-    .trim()
-    .split("\n")
-    .map(Number)
-    .toSorted((a, b) => a - b);
-  return promisedMs * Math.max(1, median / 40);
-}
