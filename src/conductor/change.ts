@@ -53,21 +53,22 @@ async function runningServices(host: Host, unit: Conductor): Promise<readonly st
   return names.filter((_, index) => (statuses[index]?.mainPid ?? 0) !== 0);
 }
 
-/** Writes the journal before the first write, and finds out what was wrong already. */
+/** Finds out what was wrong already, and writes the journal before the first write. */
 function opening(host: Host, wish: Wish, unit: Conductor, present: () => DesiredState) {
   const closedBefore = new Set<string>();
   let entry: ChangeEntry | undefined;
-  const begin = async (changes: readonly Change[]) => {
-    requireTime(host);
+  const look = async (changes: readonly Change[]) => {
     const proved = changes.some(({ id }) => isReadByDaemons(id));
     // Of a state of their own: some ask once for several gates, and are to be asked anew afterwards.
     const { settleGates = [], exitGates } = present();
     const gates = [...settleGates, ...(proved ? [] : exitGates)];
-
+    for (const { id } of closedOf(await judge(host, gates))) closedBefore.add(id);
+  };
+  const begin = async () => {
+    requireTime(host);
     await claim(host, wish);
     const found = await changeJournal.read(host);
     const before = found === undefined ? await committedWish(host) : found.before;
-    for (const { id } of closedOf(await judge(host, gates))) closedBefore.add(id);
     entry = {
       phase: "switching",
       startedAt: found?.startedAt ?? host.now().toISOString(),
@@ -77,7 +78,7 @@ function opening(host: Host, wish: Wish, unit: Conductor, present: () => Desired
     };
     await changeJournal.write(host, entry);
   };
-  return { begin, closedBefore, entry: () => entry };
+  return { look, begin, closedBefore, entry: () => entry };
 }
 
 /** So long a switch takes where nothing hangs, with both restarts and the rest; with less left, none is begun. */
@@ -120,8 +121,10 @@ export async function change(
   const { wish, config, unit, turn } = wanted;
   const kept = keptInAll(originals(paths.originals), beforeImages);
   const desired = desiredState(config, unit, wish, kept, turn);
-  const { begin, closedBefore, entry } = opening(host, wish, unit, () => desiredState(config, unit, wish));
-  const walk = reconcile(host, desired, "apply", watch, { policy: "change", begin, settled });
+  const { look, begin, closedBefore, entry } = opening(host, wish, unit, () =>
+    desiredState(config, unit, wish),
+  );
+  const walk = reconcile(host, desired, "apply", watch, { policy: "change", look, begin, settled });
   const report = await walk.catch((error: unknown) => {
     if (error instanceof HostFault && entry() !== undefined && isOver(host)) return error;
     throw error;

@@ -43,6 +43,8 @@ export interface Walk {
    * `heal`: what was wanted before was undone, so each part is repaired as far as its own gates let it.
    */
   readonly policy: "change" | "heal";
+  /** Called while a change is proved beside the live files, to see how things were before it. */
+  look(changes: readonly Change[]): Promise<void>;
   /** Called once, just before the first write. */
   begin(changes: readonly Change[]): Promise<void>;
   /** Called when things are at rest, just before the last look at all of it. */
@@ -237,17 +239,27 @@ function barring(results: readonly GateResult[]): readonly GateResult[] {
   return closedOf(results).filter(({ cure }) => cure !== "note");
 }
 
+/** What a change would bring, proved beside the live files. */
+async function prove(
+  host: Host,
+  desired: DesiredState,
+  changes: readonly Change[],
+  watch: Watch,
+): Promise<readonly GateResult[]> {
+  const staged = (await desired.stage?.(host, changes)) ?? [];
+  return staged.length === 0 ? [] : await judgeAloud(host, staged, "before", watch);
+}
+
 /** Whether a change may begin: `undefined`, or the results that refuse it. */
 async function refusal(
   host: Host,
   desired: DesiredState,
   changes: readonly Change[],
   before: readonly GateResult[],
-  watch: Watch,
+  { watch, look }: { readonly watch: Watch; readonly look: Walk["look"] | undefined },
 ): Promise<readonly GateResult[] | undefined> {
   if (barring(before).length > 0) return before;
-  const staged = (await desired.stage?.(host, changes)) ?? [];
-  const proof = staged.length === 0 ? [] : await judgeAloud(host, staged, "before", watch);
+  const [proof] = await Promise.all([prove(host, desired, changes, watch), look?.(changes)]);
   return barring(proof).length > 0 ? [...before, ...proof] : undefined;
 }
 
@@ -275,7 +287,7 @@ export async function reconcile(
   if (barring(permitted).length > 0) return refused(desired, changes, permitted);
   const before = await preflight(host, desired, changes, watch);
   if (policy === "change") {
-    const gates = await refusal(host, desired, changes, before.all, watch);
+    const gates = await refusal(host, desired, changes, before.all, { watch, look: walk.look });
     if (gates !== undefined) return refused(desired, changes, gates);
   }
   await walk.begin?.(changes);

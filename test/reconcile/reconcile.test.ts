@@ -293,6 +293,44 @@ describe("a closed preflight gate", () => {
   });
 });
 
+describe("before the first write", () => {
+  async function walked(policy: "change" | "heal", preflight: Gate["check"] = async () => open()) {
+    const { host, toy, events } = toyMachine();
+    const told = (name: string) => async () => void events.push(name);
+    const resource = toy(
+      "t:a",
+      { a: 1 },
+      { preflight: [{ id: "before", title: "before", check: preflight }] },
+    );
+    const proof: Gate = {
+      id: "proof",
+      title: "proof",
+      check: async () => {
+        events.push("prove");
+        return open();
+      },
+    };
+    const desired = { resources: [resource], exitGates: [], stage: async () => [proof] };
+    const walk = { policy, look: told("look"), begin: told("begin") };
+    await reconcile(host, desired, "apply", undefined, walk);
+    return events.filter((it) => !it.startsWith("observe"));
+  }
+
+  test("of a change it is proved, and looked at how things are", async () => {
+    const [first, second, ...rest] = await walked("change");
+    expect([first, second].toSorted()).toEqual(["look", "prove"]);
+    expect(rest).toEqual(["begin", "apply t:a"]);
+  });
+
+  test("of a change that may not begin nobody looks", async () => {
+    expect(await walked("change", async () => closed("time", "no", "wait"))).toEqual([]);
+  });
+
+  test("of a repair nobody looks", async () => {
+    expect(await walked("heal")).toEqual(["begin", "apply t:a"]);
+  });
+});
+
 describe("a closed gate of a resource", () => {
   test("holds that one alone back, and the end is judged", async () => {
     const { host, toy, gate, applied } = toyMachine();
