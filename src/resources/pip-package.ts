@@ -6,26 +6,20 @@ import { type AttachedFile, takeAttached } from "./attached-file.ts";
 import type { Original, Originals } from "./originals.ts";
 import { isOrphaned, observeOrphan, removeOrphan } from "./orphaned-package.ts";
 import { ownership, root } from "./owner.ts";
-import probe from "./pip-package.py";
+import { type Installation, type InstalledPackage, inspect, inspectAll } from "./pip-inspection.ts";
 import type { ServiceInput } from "./service.ts";
 import type { Store } from "./store.ts";
 import { attachedWheelOf, writeWheelReceipt } from "./wheel-receipt.ts";
 
 /** A pinned Python package with one entry point that proves it, installed for one interpreter. */
-export interface PipPackage {
-  readonly name: string;
+export interface PipPackage extends InstalledPackage {
   readonly version: string;
   /** Digests of the wheel that are accepted; empty when none is known for this version. */
   readonly hashes: readonly string[];
-  readonly entryPoint: { readonly group: string; readonly name: string };
-  /** The interpreter's path, `/usr/bin/python3`. */
-  readonly python: string;
   /** Simple index to install from; "" for the one that pip is configured with. */
   readonly indexUrl: string;
   /** Proxies that pip fetches through; directly without them. */
   readonly proxies?: Proxies;
-  /** Runs as the user whose view counts: its command line goes in front. */
-  readonly asUser: readonly string[];
   /** The option that sets the version, for messages. */
   readonly option: string;
   readonly staging: string;
@@ -34,42 +28,6 @@ export interface PipPackage {
   readonly receipt: string;
   /** The wheel to install instead of what an index gives; its digest is the only one of `hashes`. */
   readonly attached?: AttachedFile;
-}
-
-interface Installation {
-  readonly version: string;
-  readonly location: string;
-  /** Names of files that are missing or differ from the package's own record. */
-  readonly damaged: readonly string[];
-  readonly entryPoint: boolean;
-  /** sha256 of its RECORD, hex; empty where it has none. */
-  readonly record: string;
-  /** Directories that an installation which was cut off left behind. */
-  readonly leftovers: readonly string[];
-  /** Absolute paths. */
-  readonly files: readonly string[];
-  /** Changes with every installation. */
-  readonly identity: string;
-  /** Milliseconds since the epoch. */
-  readonly changedAt: number;
-}
-
-type Inspection = Installation | Pick<Installation, "leftovers"> | null;
-
-async function inspectAll(host: Host, it: PipPackage): Promise<Inspection> {
-  const argv = [...it.asUser, it.python, "-", it.name, it.entryPoint.group, it.entryPoint.name];
-  const result = await host.run(argv, { input: probe, timeoutMs: 60_000 });
-  if (!result.ok) {
-    throw new HostFault(`${it.python} could not be asked for ${it.name}: ${lastLine(result.stderr)}`, {
-      remedy: `run ${it.python} -c "import importlib.metadata"`,
-    });
-  }
-  return JSON.parse(result.stdout) as Inspection;
-}
-
-async function inspect(host: Host, it: PipPackage): Promise<Installation | undefined> {
-  const found = await inspectAll(host, it);
-  return found !== null && "version" in found ? found : undefined;
 }
 
 /** How the names of this package's wheels begin. */

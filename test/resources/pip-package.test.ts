@@ -70,6 +70,16 @@ describe("a pip package", () => {
     expect(host.commands).toEqual([[...user, ...rest.flat(), "k8s_capi_helm_v1"]]);
   });
 
+  test("is looked at once for those who ask at the same time, and anew for who asks later", async () => {
+    const { host, python, resource } = machine();
+    const looks = [resource.observe(host), pipPackageInput(wanted).read(host)];
+    expect(await Promise.all(looks)).toEqual(["absent", { digest: "absent", changedAt: 0 }]);
+    expect(host.commands).toHaveLength(1);
+    install(python, "1.4.0");
+    expect(await resource.observe(host)).toMatchObject({ version: "1.4.0" });
+    expect(host.commands).toHaveLength(2);
+  });
+
   test("says which files are damaged, three of them", async () => {
     const { host, python, resource } = machine();
     install(python, "1.4.0");

@@ -9,7 +9,7 @@ import { scratchFolder } from "../bundle/scratch.ts";
 // Room for a machine that is busy with the tests of the rig.
 vi.setConfig({ testTimeout: 60_000 });
 
-const probe = await readFile(join(import.meta.dirname, "../../src/resources/pip-package.py"), "utf8");
+const probe = await readFile(join(import.meta.dirname, "../../src/resources/pip-inspection.py"), "utf8");
 const python = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
 const info = "fake_driver-1.4.0.dist-info";
 
