@@ -79,14 +79,25 @@ const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "
 /** This machine's architecture, as helm's archives name it. */
 export const architecture: string = architectures[process.arch] ?? process.arch;
 
+const daemonPath = "/sbin:/usr/sbin:/bin:/usr/bin";
+
+/** An environment like that in which the daemons' init scripts start. */
+export function daemonEnvironment(unit: Conductor, path = daemonPath): Readonly<Record<string, string>> {
+  return { PATH: path, HOME: unit.home, LANG: "C.UTF-8", USER: unit.daemon.user };
+}
+
+/** As words of `env`. */
+export function settings(environment: Readonly<Record<string, string>>): readonly string[] {
+  return Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+}
+
 /** The command line that runs something as the daemons' user, in an environment like theirs. */
 export function asDaemon(
   unit: Conductor,
-  path = "/sbin:/usr/sbin:/bin:/usr/bin",
-  more: readonly string[] = [],
+  path = daemonPath,
+  more: Readonly<Record<string, string>> = {},
 ): readonly string[] {
-  const own = [`PATH=${path}`, `HOME=${unit.home}`, "LANG=C.UTF-8", `USER=${unit.daemon.user}`];
-  const environment = [...own, ...more];
+  const environment = settings({ ...daemonEnvironment(unit, path), ...more });
   return ["runuser", "-u", unit.daemon.user, "--", "env", "-i", ...environment];
 }
 

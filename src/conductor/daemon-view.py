@@ -1,10 +1,12 @@
-"""Prints what a Magnum daemon would see, as JSON: run by its interpreter, as its user, with its arguments.
+"""Prints what Magnum's daemons would see, a list of them as JSON: run by their interpreter, as their user.
 
-Argument: a JSON object with "args" (the daemon's configuration arguments), "options" (pairs of group and name) and
-"preferred" (the file to name where several set the same value); "directories", where given, stand in for the drop-in
-directories that oslo.config reads by default; "groups", where given, are asked for with all their options;
-"management", where given, has the driver's own client log in: "kubeconfig" is a path, "kinds" are names of its classes.
-driver-login.py stands before this program then.
+Argument: a JSON object with "views" (one object for each daemon), "preferred" (the file to name where several set the
+same value) and "environment" (that of the views which ask for no login); "directories", where given, stand in for the
+drop-in directories that oslo.config reads by default.
+A view has "args" (the daemon's configuration arguments) and "options" (pairs of group and name); "groups", where given,
+are asked for with all their options; "management", where given, has the driver's own client log in, in this program's
+own environment: "kubeconfig" is a path, "kinds" are names of its classes. driver-login.py stands before this program
+then.
 """
 
 import sys
@@ -16,6 +18,7 @@ import glob
 import importlib.util
 import json
 import os
+import traceback
 
 
 def short(error):
@@ -138,6 +141,54 @@ def logged_in(management):
         return {"error": type(error).__name__, "kinds": {}}
 
 
+def load():
+    """What every view needs, and takes most of the time; what can't be imported each of them tells of."""
+    try:
+        import magnum.conf
+        from magnum.drivers.common import driver
+    except Exception:
+        pass
+
+
+def view_of(it, request):
+    management = it.get("management")
+    if management is None:
+        os.environ.clear()
+        os.environ.update(request["environment"])
+    more = request.get("directories"), it.get("groups", []), management
+    return look(it["args"], it["options"], request["preferred"], *more)
+
+
+def begin(it, request):
+    """Starts a view in a process of its own: a daemon's configuration is one for all of a process. Its pid, and its answer."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid != 0:
+        os.close(writer)
+        return pid, open(reader)
+    status = 1
+    try:
+        os.dup2(2, 1)
+        with open(writer, "w") as answer:
+            json.dump(view_of(it, request), answer)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def end(pid, answer):
+    with answer:
+        text = answer.read()
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code == 0:
+        return json.loads(text)
+    return {"drivers": [], "options": {}, "configError": "Python ended with %d" % code}
+
+
 request = json.loads(sys.argv[1])
-more = request.get("directories"), request.get("groups", []), request.get("management")
-print(json.dumps(look(request["args"], request["options"], request["preferred"], *more)))
+load()
+begun = [begin(it, request) for it in request["views"]]
+print(json.dumps([end(pid, answer) for pid, answer in begun]))

@@ -1,5 +1,5 @@
-import type { Host } from "../host/host.ts";
-import { asDaemon, type Conductor } from "./conductor.ts";
+import type { CommandResult, Host } from "../host/host.ts";
+import { asDaemon, type Conductor, daemonEnvironment, settings } from "./conductor.ts";
 import program from "./daemon-view.py";
 import loginProgram from "./driver-login.py";
 import { paths } from "./paths.ts";
@@ -60,8 +60,11 @@ export interface DriverLook {
 /** Group and name of an option of a daemon. */
 export type OptionKey = readonly [group: string, name: string];
 
-/** What else a view is asked for. */
-export interface Asks {
+/** What one daemon's view is asked for. */
+export interface Asked {
+  /** The daemon's configuration arguments. */
+  readonly args: readonly string[];
+  readonly options: readonly OptionKey[];
   /** Groups of options, all of each. */
   readonly groups?: readonly string[];
   /**
@@ -86,40 +89,54 @@ function withLogin(kubeconfig: string | undefined): string {
   return `${loginProgram}\nKUBECONFIG = "${text}"\n${program}`;
 }
 
-function answerIn(stdout: string): DaemonView | undefined {
+function answerIn(stdout: string): readonly DaemonView[] | undefined {
   const line = stdout.trim().split("\n").at(-1) ?? "";
   // The files of /etc/default may end the shell, with success and without a word.
-  return line === "" ? undefined : (JSON.parse(line) as DaemonView);
+  return line === "" ? undefined : (JSON.parse(line) as readonly DaemonView[]);
 }
 
 /**
- * Asks the daemons' own Magnum and oslo.config, as their user: which drivers load, and to what each option resolves.
- * `args` are a daemon's configuration arguments, `roots` what it is shown: the unit itself, or a staged copy. A view
- * that can't be had says so in `configError`.
+ * Asks the daemons' own Magnum and oslo.config, as their user: which drivers load, and to what each option resolves. One
+ * interpreter answers for all of `asked`, since to import Magnum takes most of the time; `roots` is what it is shown: the
+ * unit itself, or a staged copy. A view that can't be had says so in `configError`.
+ *
+ * Where the driver is to log in, the interpreter starts in the environment that the files of /etc/default give the
+ * conductor; the views without a login have the plain one, but for variables that Python reads at its own start.
  */
-export async function viewAsDaemon(
+export async function viewsAsDaemons(
   host: Host,
   unit: Conductor,
-  args: readonly string[],
-  options: readonly OptionKey[],
+  asked: readonly Asked[],
   roots: Roots = liveRoots,
-  { groups, login }: Asks = {},
-): Promise<DaemonView> {
+): Promise<readonly DaemonView[]> {
   const staged = roots.packages !== undefined;
-  const directories = staged ? [roots.dropInDirectory] : undefined;
-  const management = login === undefined ? undefined : { kubeconfig: paths.kubeconfig, kinds: login.kinds };
-  const request = JSON.stringify({ args, options, preferred: roots.dropIn, directories, groups, management });
+  const login = asked.find((it) => it.login !== undefined)?.login;
   // stevedore would remember the staged drivers in the daemon's home.
-  const packages = staged ? [`PYTHONPATH=${roots.packages}`, `XDG_CACHE_HOME=${roots.packages}/none`] : [];
+  const packages: Readonly<Record<string, string>> = staged
+    ? { PYTHONPATH: `${roots.packages}`, XDG_CACHE_HOME: `${roots.packages}/none` }
+    : {};
+  const request = JSON.stringify({
+    views: asked.map(({ login: own, ...it }) =>
+      own === undefined ? it : { ...it, management: { kubeconfig: paths.kubeconfig, kinds: own.kinds } },
+    ),
+    preferred: roots.dropIn,
+    directories: staged ? [roots.dropInDirectory] : undefined,
+    environment: { ...daemonEnvironment(unit), ...packages },
+  });
   const words = [unit.python, "-", request];
   const argv =
     login === undefined
       ? [...asDaemon(unit, undefined, packages), ...words]
-      : [...asDaemon(unit), ...inItsEnvironment(["env", ...packages, ...words], roots)];
+      : [...asDaemon(unit), ...inItsEnvironment(["env", ...settings(packages), ...words], roots)];
   const input = login === undefined ? program : withLogin(login.kubeconfig);
   const result = await host.run(argv, { input, timeoutMs: 120_000 });
-  const view = result.ok ? answerIn(result.stdout) : undefined;
-  if (view !== undefined) return view;
-  if (result.timedOut) return { drivers: [], options: {}, configError: "no answer within 120 s", late: true };
-  return { drivers: [], options: {}, configError: result.stderr.trim().split("\n").at(-1) ?? "" };
+  const views = result.ok ? answerIn(result.stdout) : undefined;
+  if (views !== undefined) return views;
+  const none = { drivers: [], options: {}, configError: whyNone(result) };
+  return asked.map(() => (result.timedOut ? { ...none, late: true } : none));
+}
+
+function whyNone({ ok, stderr, timedOut }: CommandResult): string {
+  if (timedOut) return "no answer within 120 s";
+  return ok ? "a file of /etc/default ends the shell" : (stderr.trim().split("\n").at(-1) ?? "");
 }

@@ -1,7 +1,7 @@
 import { type Host, HostFault } from "../host/host.ts";
 import { findConductor } from "./conductor.ts";
 import type { DaemonView, OptionKey, ResolvedOption } from "./daemon-view.ts";
-import { viewOfService } from "./gates.ts";
+import { viewsOfServices } from "./gates.ts";
 import { services } from "./paths.ts";
 
 /** Groups of the driver: every option that the daemon knows in them (driver 1.3.0 has the first one only). */
@@ -53,6 +53,7 @@ export async function effectiveConfig(host: Host): Promise<readonly EffectiveCon
   if ("missing" in unit)
     throw new HostFault(`there is no conductor: ${unit.missing}`, { remedy: "", cure: "time" });
   const names = unit.hasApi ? [services.conductor, services.api] : [services.conductor];
-  const views = await Promise.all(names.map((name) => viewOfService(host, unit, name, others, groups)));
-  return names.map((name, index) => effective(name, views[index] as DaemonView));
+  const questions = names.map((name) => [name, { options: others, groups }] as const);
+  const views = await viewsOfServices(host, unit, Object.fromEntries(questions));
+  return Object.entries(views).map(([name, view]) => effective(name, view));
 }

@@ -2,7 +2,7 @@ import type { CommandResult, Host } from "../host/host.ts";
 import { closed, type Gate, type GateState, open } from "../reconcile/gate.ts";
 import { showUnit } from "../resources/systemctl.ts";
 import { asDaemon, type Conductor } from "./conductor.ts";
-import { type Asks, type DaemonView, type OptionKey, viewAsDaemon } from "./daemon-view.ts";
+import { type Asked, type DaemonView, viewsAsDaemons } from "./daemon-view.ts";
 import { type DriverLogin, driverLoginGate } from "./driver-login.ts";
 import type { DaemonOption } from "./drop-in.ts";
 import { paths, services } from "./paths.ts";
@@ -73,49 +73,28 @@ export function showArgsGate(unit: Conductor, roots: Roots = liveRoots): Gate {
   };
 }
 
+/** What a view of a daemon is asked for, but for the daemon's own arguments. */
+type Question = Omit<Asked, "args">;
+
 /**
- * What a service of the unit would see if it started now, with its own configuration arguments: these options, and all
- * of these groups.
+ * What the unit's services would see if they started now, each with its own configuration arguments; `questions` by name
+ * of the service.
  */
-export async function viewOfService(
+export async function viewsOfServices(
   host: Host,
   unit: Conductor,
-  service: string,
-  options: readonly OptionKey[],
-  groups: readonly string[],
-): Promise<DaemonView> {
-  const takesArguments = service === services.conductor || unit.apiTakesConfigArguments;
-  const init = service === services.conductor ? liveRoots.conductorInit : liveRoots.apiInit;
-  const args = takesArguments ? await showArgs(host, unit, init) : { words: [] };
-  const words = "words" in args ? configArguments(args.words) : [];
-  return await viewAsDaemon(host, unit, words, options, liveRoots, { groups });
-}
-
-/** Asks for a daemon's view once, however many gates need it. */
-function viewOnce(
-  unit: Conductor,
-  init: string | undefined,
-  options: readonly DaemonOption[],
-  roots: Roots,
-  asks: Asks = {},
-) {
-  let view: Promise<DaemonView> | undefined;
-  const ask = async (host: Host): Promise<DaemonView> => {
-    const args = init === undefined ? { words: [] } : await showArgs(host, unit, init);
-    const words = "words" in args ? configArguments(args.words) : [];
-    return await viewAsDaemon(
-      host,
-      unit,
-      words,
-      options.map(({ group, name }) => [group, name] as const),
-      roots,
-      asks,
-    );
-  };
-  return (host: Host) => {
-    view ??= ask(host);
-    return view;
-  };
+  questions: Readonly<Record<string, Question>>,
+  roots: Roots = liveRoots,
+): Promise<Readonly<Record<string, DaemonView>>> {
+  const asked = Object.entries(questions).map(async ([service, question]): Promise<Asked> => {
+    const isConductor = service === services.conductor;
+    const takesArguments = isConductor || unit.apiTakesConfigArguments;
+    const init = isConductor ? roots.conductorInit : roots.apiInit;
+    const args = takesArguments ? await showArgs(host, unit, init) : { words: [] };
+    return { ...question, args: "words" in args ? configArguments(args.words) : [] };
+  });
+  const views = await viewsAsDaemons(host, unit, await Promise.all(asked), roots);
+  return Object.fromEntries(Object.keys(questions).map((it, index) => [it, views[index] as DaemonView]));
 }
 
 function judgeOption(view: DaemonView, { group, name, value }: DaemonOption, ours: string): GateState {
@@ -172,9 +151,17 @@ export function viewGates(
   roots: Roots = liveRoots,
   login?: DriverLogin,
 ): readonly Gate[] {
-  const asks = login === undefined ? {} : { login };
-  const conductor = viewOnce(unit, roots.conductorInit, options, roots, asks);
-  const api = viewOnce(unit, unit.apiTakesConfigArguments ? roots.apiInit : undefined, options, roots);
+  const question: Question = { options: options.map(({ group, name }) => [group, name]) };
+  const questions = {
+    [services.conductor]: { ...question, ...(login === undefined ? {} : { login }) },
+    ...(unit.hasApi ? { [services.api]: question } : {}),
+  };
+  let views: ReturnType<typeof viewsOfServices> | undefined;
+  const viewOf = (service: string) => async (host: Host) => {
+    views ??= viewsOfServices(host, unit, questions, roots);
+    return (await views)[service] as DaemonView;
+  };
+  const [conductor, api] = [viewOf(services.conductor), viewOf(services.api)];
   const resolve = (service: string, view: (host: Host) => Promise<DaemonView>): Gate => ({
     id: `${service}-options`,
     title: `${service} resolves our options to our values`,

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { Host } from "../host/host.ts";
 import type { Conductor } from "./conductor.ts";
-import { viewAsDaemon } from "./daemon-view.ts";
+import { viewsAsDaemons } from "./daemon-view.ts";
 import { configArguments } from "./gates.ts";
 import { childrenOf, programOf } from "./processes.ts";
 
@@ -76,8 +76,9 @@ function runs(words: readonly string[], script: string): boolean {
 /** Whether a conductor works in its main process alone: oslo.service does with one worker (oslo_service/service.py). */
 export async function worksAlone(host: Host, unit: Conductor, words: readonly string[]): Promise<boolean> {
   if (!runs(words, "magnum-conductor")) return false;
-  const view = await viewAsDaemon(host, unit, configArguments(words), [["conductor", "workers"]]);
-  const seen = view.options["conductor.workers"];
+  const asked = { args: configArguments(words), options: [["conductor", "workers"]] as const };
+  const [view] = await viewsAsDaemons(host, unit, [asked]);
+  const seen = view?.options["conductor.workers"];
   if (seen === undefined || "error" in seen) return false;
   if (/^[1-9]/.test(seen.value)) return seen.value === "1";
   const processors = await host.run(["getconf", "_NPROCESSORS_ONLN"], { timeoutMs: 5_000 });

@@ -108,13 +108,20 @@ describe("what the daemons see", () => {
     },
   };
 
+  const requestIn = (argv: readonly string[]) =>
+    JSON.parse(argv.at(-1) ?? "") as {
+      readonly views: readonly { readonly args: readonly string[] }[];
+      readonly environment: Readonly<Record<string, string>>;
+    };
+
   function machine(view: Partial<DaemonView> | Partial<CommandResult>, more: Partial<Conductor> = {}) {
-    const answer =
-      "stdout" in view || "code" in view
-        ? view
-        : { stdout: `a warning\n${JSON.stringify({ ...right, ...view })}\n` };
-    const python: Program = (argv) =>
-      withoutUser(argv)[0] === unit.python ? (answer as CommandResult) : undefined;
+    const isResult = "stdout" in view || "code" in view;
+    const python: Program = (argv) => {
+      if (withoutUser(argv)[0] !== unit.python) return undefined;
+      if (isResult) return view as CommandResult;
+      const views = requestIn(argv).views.map(() => ({ ...right, ...view }));
+      return { stdout: `a warning\n${JSON.stringify(views)}\n` };
+    };
     const init: Program = (argv) => (argv.at(-1) === "show-args" ? { stdout: wired } : undefined);
     const host = scriptedHost([python, init, fakeSystemd({ "magnum-conductor": runningService() })]);
     const gates = viewGates({ ...unit, ...more }, options);
@@ -129,14 +136,22 @@ describe("what the daemons see", () => {
     ]);
   });
 
-  test("is asked once for each daemon: the conductor with its arguments, the API with its own", async () => {
+  test("is asked for once: the conductor with its arguments, the API with its own", async () => {
     const { host, judged } = machine({});
     await judged();
     await judged();
-    const args = host.commands
-      .filter((argv) => argv.includes("-"))
-      .map((argv) => (JSON.parse(argv.at(-1) ?? "") as { args: string[] }).args.join(" "));
-    expect(args.toSorted()).toEqual(["", `${configFile} --config-dir ${paths.dropInDirectory}`]);
+    const [request, ...more] = host.commands.filter((argv) => argv.includes("-")).map(requestIn);
+    expect(more).toEqual([]);
+    expect(request?.views.map(({ args }) => args.join(" "))).toEqual([
+      `${configFile} --config-dir ${paths.dropInDirectory}`,
+      "",
+    ]);
+    expect(request?.environment).toEqual({
+      PATH: "/sbin:/usr/sbin:/bin:/usr/bin",
+      HOME: unit.home,
+      LANG: "C.UTF-8",
+      USER: unit.daemon.user,
+    });
   });
 
   test("of an API that is wired like the conductor is asked with its arguments too", async () => {
@@ -495,7 +510,7 @@ describe("a stable service", () => {
         drivers: [],
         options: workers === "" ? {} : { "conductor.workers": { value: workers, file: "" } },
       };
-      return withoutUser(argv)[0] === unit.python ? { stdout: JSON.stringify(view) } : undefined;
+      return withoutUser(argv)[0] === unit.python ? { stdout: JSON.stringify([view]) } : undefined;
     };
     const services = { "magnum-conductor": runningService({ mainPid: pid }) };
     const host = scriptedHost([program, fakeSystemd(services)]);
@@ -525,10 +540,8 @@ describe("a stable service", () => {
   test("is asked for its workers with its own configuration arguments", async () => {
     const { host } = await alone(`/usr/bin/magnum-conductor ${wired}`, "1", "2");
     const asked = host.commands.find((argv) => argv.at(-1)?.startsWith("{"))?.at(-1) ?? "{}";
-    expect(JSON.parse(asked)).toMatchObject({
-      args: [configFile, "--config-dir", paths.dropInDirectory],
-      options: [["conductor", "workers"]],
-    });
+    const args = [configFile, "--config-dir", paths.dropInDirectory];
+    expect(JSON.parse(asked)).toMatchObject({ views: [{ args, options: [["conductor", "workers"]] }] });
   });
 });
 

@@ -1,4 +1,4 @@
-import type { DriverLook } from "../../../src/conductor/daemon-view.ts";
+import type { DaemonView, DriverLook } from "../../../src/conductor/daemon-view.ts";
 import { services as names, paths } from "../../../src/conductor/paths.ts";
 import { type Host, type RunOptions, readText } from "../../../src/host/host.ts";
 import { isFinding, readManagement } from "../../../src/management/kubeconfig.ts";
@@ -214,50 +214,67 @@ function daemonView(python: FakePython): Program {
   return async (argv, { input }, host) => {
     const [program, dash, request = ""] = withoutUser(argv);
     if (program !== "/usr/bin/python3" || dash !== "-" || !request.startsWith("{")) return undefined;
-    const {
-      args,
-      options,
-      directories,
-      groups = [],
-      management,
-    } = JSON.parse(request) as {
-      args: string[];
-      options: [string, string][];
+    const { views, directories } = JSON.parse(request) as {
+      views: AskedView[];
       directories?: string[];
-      groups?: string[];
-      management?: { kubeconfig: string; kinds: string[] };
     };
     const staged = argv.find((word) => word.startsWith("PYTHONPATH="))?.slice("PYTHONPATH=".length);
-    const stagedVersion = await readText(host.fs, `${staged}/magnum_capi_helm/driver.py`);
-    const version = stagedVersion ?? (python.installed?.entryPoint ? python.installed.version : undefined);
-    const values = await resolved(host, directoryOf(args, directories?.[0] ?? paths.dropInDirectory));
-    if (values instanceof Error)
-      return { stdout: JSON.stringify({ drivers: [], options: {}, configError: values.message }) };
-    const registered = version === undefined ? [] : [...driverOptions, ...Object.keys(values)];
-    const whole = [...new Set(registered)]
-      .map((it) => it.split(".") as [string, string])
-      .filter(([group]) => groups.includes(group));
-    const seen = [...options, ...whole].map(([group, name]) => {
-      const found = values[`${group}.${name}`];
-      const unknown = group === "capi_helm" && version === undefined;
-      return [
-        `${group}.${name}`,
-        unknown ? { error: "NoSuchOptError: no such option" } : (found ?? { value: "", file: "" }),
-      ];
+    const answers = views.map(async (it) => {
+      const at = { staged, directory: directoryOf(it.args, directories?.[0] ?? paths.dropInDirectory) };
+      return await viewOf(host, python, { ...it, input }, at);
     });
-    const drivers = driversOf(python, version, staged);
-    const asked = management && {
-      kinds: management.kinds,
-      text: await kubeconfigOf(host, management, input),
-    };
-    const login = logIn(python, drivers.drivers, asked);
-    const view = { ...drivers, options: Object.fromEntries(seen), ...login };
-    return { stdout: `${JSON.stringify(view)}\n` };
+    return { stdout: `${JSON.stringify(await Promise.all(answers))}\n` };
   };
 }
 
+interface AskedView {
+  readonly args: readonly string[];
+  readonly options: readonly (readonly [group: string, name: string])[];
+  readonly groups?: readonly string[];
+  readonly management?: { readonly kubeconfig: string; readonly kinds: readonly string[] };
+}
+
+async function viewOf(
+  host: Host,
+  python: FakePython,
+  {
+    options,
+    groups = [],
+    management,
+    input,
+  }: AskedView & { readonly input: RunOptions["input"] | undefined },
+  { staged, directory }: { readonly staged: string | undefined; readonly directory: string },
+): Promise<DaemonView> {
+  const stagedVersion = await readText(host.fs, `${staged}/magnum_capi_helm/driver.py`);
+  const version = stagedVersion ?? (python.installed?.entryPoint ? python.installed.version : undefined);
+  const values = await resolved(host, directory);
+  if (values instanceof Error) return { drivers: [], options: {}, configError: values.message };
+  const registered = version === undefined ? [] : [...driverOptions, ...Object.keys(values)];
+  const whole = [...new Set(registered)]
+    .map((it) => it.split(".") as [string, string])
+    .filter(([group]) => groups.includes(group));
+  const seen = [...options, ...whole].map(([group, name]) => {
+    const found = values[`${group}.${name}`];
+    const unknown = group === "capi_helm" && version === undefined;
+    return [
+      `${group}.${name}`,
+      unknown ? { error: "NoSuchOptError: no such option" } : (found ?? { value: "", file: "" }),
+    ] as const;
+  });
+  const drivers = driversOf(python, version, staged);
+  const asked = management && {
+    kinds: management.kinds,
+    text: await kubeconfigOf(host, management, input),
+  };
+  return { ...drivers, options: Object.fromEntries(seen), ...logIn(python, drivers.drivers, asked) };
+}
+
 /** The kubeconfig that comes with the program, else the one in the file. */
-async function kubeconfigOf(host: Host, { kubeconfig }: { kubeconfig: string }, input: RunOptions["input"]) {
+async function kubeconfigOf(
+  host: Host,
+  { kubeconfig }: { kubeconfig: string },
+  input: RunOptions["input"] | undefined,
+) {
   const given = /^KUBECONFIG = "(.+)"$/m.exec(String(input))?.[1];
   if (given !== undefined) return Buffer.from(given, "base64").toString();
   return (await readText(host.fs, kubeconfig)) ?? "";
@@ -298,7 +315,11 @@ function driverLook(
 const driverOptions = ["capi_helm.namespace_prefix", "capi_helm_cluster_labels.octavia_provider"];
 
 /** What Magnum lists; one driver that can't be imported takes all of them down. */
-function driversOf(python: FakePython, version: string | undefined, staged: string | undefined) {
+function driversOf(
+  python: FakePython,
+  version: string | undefined,
+  staged: string | undefined,
+): Pick<DaemonView, "drivers" | "driverError"> {
   const error = python.unloadable.get(version ?? "");
   const where = `${staged ?? packageFolder}/magnum_capi_helm/driver.py`;
   if (error !== undefined) return { drivers: [], driverError: `${error} (${where})` };
