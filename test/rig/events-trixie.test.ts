@@ -1,3 +1,3 @@
 import { eventsTests } from "./events.ts";
 
-eventsTests("trixie");
+eventsTests("trixie", "some");

@@ -20,8 +20,22 @@ async function asNow(site: Site, path: string): Promise<string> {
   return `[ "${look}" = "${now.trim()}" ]`;
 }
 
-/** What undoes a graft, with no hook at all: the watch sees it and repairs it. */
-export function eventsTests(recipe: RecipeName): void {
+/** One event of each kind. */
+const inSome = new Set([
+  "a deleted drop-in",
+  "a drop-in directory that only root may enter",
+  "a defaults file that another writer replaced",
+  "an overwritten helm",
+  "emptied site-packages",
+  "a reinstalled magnum-conductor",
+  "a purged and reinstalled magnum-common, with all of /etc/magnum",
+]);
+
+/**
+ * What undoes a graft, with no hook at all: the watch sees it and repairs it. Of `some` it is one event of each kind: how
+ * systemd, dpkg and pip go about it differs from one release of Debian to the next, and not from one file to another.
+ */
+export function eventsTests(recipe: RecipeName, amount: "all" | "some"): void {
   describeRig(`events on ${recipe}, seen by the watch`, () => {
     let site: Site;
     let good: string;
@@ -35,6 +49,10 @@ export function eventsTests(recipe: RecipeName): void {
       process.stdout.write(figures.map((line) => `${recipe}: ${line}\n`).join(""));
       await site?.down();
     });
+
+    function chosen<T extends readonly [title: string, ...string[]]>(events: readonly T[]): readonly T[] {
+      return amount === "all" ? events : events.filter(([title]) => inSome.has(title));
+    }
 
     // Not held against what is promised: other tests run beside this one. The benches do that.
     function note(title: string, { ms, starts: times }: Repair): void {
@@ -52,7 +70,7 @@ export function eventsTests(recipe: RecipeName): void {
       ["an overwritten helm", helm, `cat /bin/true > ${helm}`],
     ];
 
-    it.each(files)("%s is repaired without a restart, and logged", async (...event) => {
+    it.each(chosen(files))("%s is repaired without a restart, and logged", async (...event) => {
       const [title, path, damage] = event;
       const repair = await repairOf(site, { damage, isGood: await asNow(site, path) });
       note(title, repair);
@@ -114,7 +132,7 @@ export function eventsTests(recipe: RecipeName): void {
       ],
     ];
 
-    it.each(software)("%s is repaired", async (title, damage, isGood) => {
+    it.each(chosen(software))("%s is repaired", async (title, damage, isGood) => {
       const repair = await repairOf(site, { damage, isGood, fromEnd: true, limitSeconds: 180 });
       note(title, repair);
       expect((await commandLine(site.conductor)).join(" ")).toContain(`--config-dir ${directory}`);
