@@ -25,7 +25,10 @@ describeRig(
     it.concurrent.each(names)("%s: one next run converges", { timeout: 1_800_000 }, async (operation) => {
       const counted = await matrix.count(operation);
       const verdicts: Verdict[] = [];
-      for (const point of sampleOf(operation, counted, victims))
+      // Two of the three, others for each operation: the whole of it takes hours.
+      const left = names.indexOf(operation) % victims.length;
+      const taken = victims.filter((_, index) => index !== left);
+      for (const point of sampleOf(operation, counted, taken))
         verdicts.push(await matrix.kill(point, counted));
       const count = (state: Verdict["state"]) => verdicts.filter((it) => it.state === state).length;
       const states = `${count("new")} to the new state, ${count("old")} to the old`;
