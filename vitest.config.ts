@@ -34,7 +34,7 @@ export default defineConfig({
           ...shared,
           name: "bundle",
           maxWorkers: 2,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 0 },
           include: ["test/bundle/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 300_000,
@@ -49,7 +49,7 @@ export default defineConfig({
           maxWorkers: 5,
           // Of the tests of one file that run side by side: each has a conductor of its own.
           maxConcurrency: 2,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
           include: ["test/rig/**/*.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 2_400_000,
