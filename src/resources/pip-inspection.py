@@ -37,14 +37,25 @@ def digest_of(path):
         return hashlib.sha256(handle.read()).hexdigest()
 
 
+def half_written(distribution):
+    """Files of pip's own that it was about to rename: it writes them beside the ones of an installed package, last."""
+    pattern = re.compile(r"(INSTALLER|REQUESTED|RECORD|direct_url\.json)[a-z0-9_]{8}\.tmp$")
+    folders = {os.path.dirname(str(f)) for f in (distribution.files or [])} if distribution else set()
+    found = []
+    for folder in [str(distribution.locate_file(it)) for it in folders if it.endswith(".dist-info")]:
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        found += [os.path.join(folder, it) for it in names if pattern.match(it)]
+    return found
+
+
 def leftovers(name, distribution):
-    """What an installation that was cut off left: pip's renamed directories, and folders that no RECORD lists."""
+    """What an installation that was cut off left: pip's renamed directories, folders that no RECORD lists, and files."""
     folder = name.replace("-", "_")
     own = {str(f).split("/")[0] for f in (distribution.files or [])} if distribution else set()
     # pip exchanges the first letters of what it is about to replace.
     ends = "|".join(re.escape(folder[at:]) for at in range(1, len(folder) - 3))
     pattern = re.compile(r"(%s|[-~.=%%0-9]+(%s))(-[^/]*\.dist-info)?$" % (re.escape(folder), ends))
-    found = []
+    found = half_written(distribution)
     for directory in {os.path.realpath(entry) for entry in sys.path if entry.startswith("/usr/local/")}:
         names = os.listdir(directory) if os.path.isdir(directory) else []
         found += [os.path.join(directory, it) for it in names if pattern.match(it) and it not in own]

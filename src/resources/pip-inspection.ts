@@ -21,7 +21,7 @@ export interface Installation {
   readonly entryPoint: boolean;
   /** sha256 of its RECORD, hex; empty where it has none. */
   readonly record: string;
-  /** Directories that an installation which was cut off left behind. */
+  /** Directories and files that an installation which was cut off left behind. */
   readonly leftovers: readonly string[];
   /** Absolute paths. */
   readonly files: readonly string[];

@@ -93,6 +93,16 @@ describe("what a Python sees of a package", () => {
     expect((await look(folder))?.["damaged"]).toEqual(["INSTALLER"]);
   });
 
+  test("is which files pip had written half when it was cut off", async () => {
+    const folder = await installed();
+    const left = ["INSTALLERz650uu9h.tmp", "RECORD_a1b2c3d.tmp"].map((name) => join(folder, info, name));
+    const others = [`${info}/notes.tmp`, "fake_driver/INSTALLERz650uu9h.tmp"].map((name) =>
+      join(folder, name),
+    );
+    for (const path of [...left, ...others]) await writeFile(path, "pip\n");
+    expect(await look(folder)).toMatchObject({ leftovers: left, damaged: [] });
+  });
+
   test("changes its identity when it is installed again with the same bytes", async () => {
     const folder = await installed();
     const before = (await look(folder))?.["identity"];
