@@ -24,7 +24,7 @@ cores (reckoned, not measured); --every 20 takes about half an hour, --sample 3 
   --who WHOM         all: kill all processes of the hook at once; one: the one that makes the call; power: cut the
                      machine's power, with what was not synced lost; without it the points take turns, all and one
   --every K          only every K-th call
-  --sample N         only N calls of each, spread evenly over those that change a file: what CI runs, with 3
+  --sample N         only N calls of each, spread evenly over those that change a file: a test run has 2
   --side-by-side P   conductors at a time (default 6)
   --recipe NAME      bookworm (default) or trixie
   --count            count the calls and list them, kill nothing
