@@ -6,7 +6,7 @@ umask 022
 cd /
 
 as_daemon() {
-  runuser -u magnum -- env -i PATH=/sbin:/usr/sbin:/bin:/usr/bin:/usr/local/bin HOME=/var/lib/magnum LANG=C.UTF-8 "$@"
+  runuser -u magnum -- env -i PATH=/sbin:/usr/sbin:/bin:/usr/bin HOME=/var/lib/magnum LANG=C.UTF-8 "$@"
 }
 
 # The kubeconfig, byte for byte and never readable for others.
@@ -32,7 +32,7 @@ rm -r "$work"
 helm version --short | grep -q '^v3\.17\.3'
 
 # The management cluster, as the daemon.
-as_daemon helm --kubeconfig /etc/magnum/kubeconfig list --all-namespaces >/dev/null
+as_daemon /usr/local/bin/helm --kubeconfig /etc/magnum/kubeconfig list --all-namespaces >/dev/null
 
 # The drop-in, and the extension point that makes the daemon read it.
 mkdir -p /etc/magnum/magnum.conf.d
