@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, test, vi } from "vitest";
 import { scratchFolder } from "../bundle/scratch.ts";
@@ -42,22 +42,13 @@ class Driver:
 `,
 };
 
-async function installed(): Promise<string> {
-  const folder = await scratchFolder();
-  for (const [name, content] of Object.entries(toyMagnum)) {
-    await mkdir(dirname(join(folder, name)), { recursive: true });
-    await writeFile(join(folder, name), content);
-  }
-  return folder;
-}
-
 describe("the program that asks for views", () => {
   async function views(own: Readonly<Record<string, string>>, ...more: readonly object[]) {
     const options = [
       ["toy", "args"],
       ["toy", "variables"],
     ];
-    const plain = { PYTHONPATH: await installed(), PATH: process.env["PATH"] ?? "" };
+    const plain = { PYTHONPATH: await scratchFolder(toyMagnum), PATH: process.env["PATH"] ?? "" };
     const request = {
       views: more.map((it) => ({ args: [], options, ...it })),
       preferred: "",

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, test, vi } from "vitest";
 import { scratchFolder } from "../bundle/scratch.ts";
@@ -15,7 +15,6 @@ const info = "fake_driver-1.4.0.dist-info";
 
 /** Lays a package out as pip does: its files and the record of their digests. */
 async function installed(): Promise<string> {
-  const folder = await scratchFolder();
   const files: Record<string, string> = {
     "fake_driver/__init__.py": "",
     "fake_driver/driver.py": "raise SystemExit('never imported')\n",
@@ -28,11 +27,7 @@ async function installed(): Promise<string> {
     return `${name},sha256=${digest},${content.length}\n`;
   });
   files[`${info}/RECORD`] = `${record.join("")}fake_driver/__pycache__/driver.pyc,,\n${info}/RECORD,,\n`;
-  for (const [name, content] of Object.entries(files)) {
-    await mkdir(dirname(join(folder, name)), { recursive: true });
-    await writeFile(join(folder, name), content);
-  }
-  return folder;
+  return await scratchFolder(files);
 }
 
 async function look(folder: string, name = "fake-driver", entryPoint = "k8s_fake_v1", cwd = "/") {
